@@ -1,0 +1,114 @@
+// Package id makes the names that Ferry gives to things: keys that begin with
+// the time, for primary keys and blobs, and random text, for what people and
+// programs hold in their hands.
+//
+// It owns randomness and the time inside names, nothing else: which shape an id
+// has is decided by whoever hands it out (WeTransfer's ids by WeTransfer's door).
+package id
+
+import (
+	"crypto/rand"
+	"io"
+	"strings"
+	"time"
+)
+
+// Alphabets for Text.
+const (
+	Hex      = "0123456789abcdef"
+	Lower    = "abcdefghijklmnopqrstuvwxyz0123456789"
+	Base62   = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	crockAbc = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's base 32: no i, l, o, u
+)
+
+// KeyLen is the length of every key: 10 characters of time, 16 of randomness.
+const KeyLen = 26
+
+// A Source makes names. It is safe for concurrent use if its reader is; a
+// simulation gives it a seeded reader and its own clock.
+type Source struct {
+	now  func() time.Time
+	rand io.Reader
+}
+
+// NewSource gives a Source on this clock and the system's randomness.
+func NewSource(now func() time.Time) *Source { return &Source{now: now, rand: rand.Reader} }
+
+// NewSeeded gives a Source that takes its randomness from r.
+func NewSeeded(now func() time.Time, r io.Reader) *Source { return &Source{now: now, rand: r} }
+
+// Key gives a new primary key: 48 bits of milliseconds and 80 random bits in
+// Crockford's base 32 (the layout of a ULID, in lower case), so keys made later
+// compare greater, bytewise, down to the millisecond. Neighbours in time are
+// neighbours in the index: at a million rows random keys cost four times as
+// much per commit.
+func (s *Source) Key() string {
+	var b [16]byte
+	ms := uint64(s.now().UnixMilli())
+	b[0], b[1], b[2], b[3], b[4], b[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
+	s.read(b[6:])
+	return encode(b)
+}
+
+// Before gives the least key of the moment t: every key made at t or later
+// compares greater or equal.
+func Before(t time.Time) string {
+	var b [16]byte
+	ms := uint64(t.UnixMilli())
+	b[0], b[1], b[2], b[3], b[4], b[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
+	return encode(b)
+}
+
+// IsKey reports whether s has the form of a key.
+func IsKey(s string) bool {
+	if len(s) != KeyLen {
+		return false
+	}
+	for i := range len(s) {
+		if strings.IndexByte(crockAbc, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Text gives n random characters of the alphabet, which holds at most 256
+// different ones, each as likely as the others.
+func (s *Source) Text(alphabet string, n int) string {
+	out := make([]byte, 0, n)
+	limit := 256 - 256%len(alphabet) // bytes from here on would favour the first characters
+	var buf [64]byte
+	for len(out) < n {
+		s.read(buf[:])
+		for _, c := range buf {
+			if int(c) < limit && len(out) < n {
+				out = append(out, alphabet[int(c)%len(alphabet)])
+			}
+		}
+	}
+	return string(out)
+}
+
+func (s *Source) read(b []byte) {
+	// crypto/rand never fails (it ends the program instead), a seeded reader is endless.
+	if _, err := io.ReadFull(s.rand, b); err != nil {
+		panic("id: no randomness: " + err.Error())
+	}
+}
+
+// encode writes 128 bits as 26 characters: two zero bits in front, then 5 a character.
+func encode(b [16]byte) string {
+	var out [KeyLen]byte
+	var acc uint
+	bits := 2
+	n := 0
+	for _, c := range b {
+		acc = acc<<8 | uint(c)
+		for bits += 8; bits >= 5; n++ {
+			bits -= 5
+			out[n] = crockAbc[acc>>bits&31]
+		}
+		acc &= 1<<bits - 1
+	}
+	return string(out[:])
+}

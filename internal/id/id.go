@@ -9,6 +9,7 @@ package id
 import (
 	"crypto/rand"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -48,6 +49,17 @@ func (s *Source) Key() string {
 	b[0], b[1], b[2], b[3], b[4], b[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
 	s.read(b[6:])
 	return encode(b)
+}
+
+// Keys gives n new primary keys that ascend: the order in which things were
+// made together is the order of their keys.
+func (s *Source) Keys(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = s.Key()
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Before gives the least key of the moment t: every key made at t or later

@@ -1,0 +1,180 @@
+// Package job is work that outlives its request: removing bytes, sweeping,
+// purging, later mails and webhooks.
+//
+// It owns what a job is and the runner that carries jobs out, at least once
+// each. A job is written in the same transaction as the change that calls for
+// it, by whoever stores that change; the work itself is a Handler given by the
+// program. Start at Job and Runner.
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// A Job is one piece of work. (Kind, ID) is unique: writing a job that is there
+// already changes nothing, so a change that is saved twice calls for it once.
+type Job struct {
+	Kind     string
+	ID       string    // what it is about, such as a transfer's key
+	RunAt    time.Time // not before
+	Attempts int       // how often it was begun
+}
+
+// Lease is how long a runner may keep a job before another may take it over.
+const Lease = 5 * time.Minute
+
+// MaxAttempts is how often a failing job is tried before it is dead: kept, but
+// left to the operator.
+const MaxAttempts = 12
+
+// A Queue keeps jobs.
+type Queue interface {
+	// Enqueue writes jobs that belong to no other change. Those that are there
+	// already stay as they are.
+	Enqueue(ctx context.Context, jobs ...Job) error
+
+	// Claim takes up to n jobs that are due at now and not leased, and leases
+	// them until now+Lease with Attempts one higher. Two callers never get the
+	// same job at once.
+	Claim(ctx context.Context, now time.Time, n int) ([]Job, error)
+
+	// Done forgets a job that was claimed.
+	Done(ctx context.Context, j Job) error
+
+	// Retry gives a claimed job back, due at j.RunAt, with j.Attempts as given.
+	// Cause is kept for the operator; it is nil for work that goes on later by
+	// plan. A job whose RunAt is zero is dead: kept, never claimed again.
+	Retry(ctx context.Context, j Job, cause error) error
+
+	// Next tells when the next job is due; the zero time when there is none.
+	Next(ctx context.Context) (time.Time, error)
+}
+
+// A Handler does the work of one kind of job. It may be run again after it
+// succeeded (a crash before Done), so it must be idempotent. To be run again
+// later by plan, it returns Again.
+type Handler func(ctx context.Context, j Job) error
+
+type again time.Duration
+
+func (a again) Error() string { return fmt.Sprintf("again in %v", time.Duration(a)) }
+
+// Again is what a Handler returns to be run once more after a while: a sweep that
+// comes back, or long work done in steps.
+func Again(after time.Duration) error { return again(after) }
+
+// A Runner carries out jobs. Make one with NewRunner.
+type Runner struct {
+	queue    Queue
+	handlers map[string]Handler
+	now      func() time.Time
+	log      *slog.Logger
+	poke     chan struct{}
+}
+
+// NewRunner makes a Runner that knows how each kind of job is done.
+func NewRunner(q Queue, handlers map[string]Handler, now func() time.Time, log *slog.Logger) *Runner {
+	return &Runner{queue: q, handlers: handlers, now: now, log: log, poke: make(chan struct{}, 1)}
+}
+
+// Poke tells the runner that there may be something to do at once. It never waits.
+func (r *Runner) Poke() {
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Poll is the longest time between two looks at the queue: what another node
+// wrote, or a lease that ran out, is found by then.
+const Poll = 5 * time.Second
+
+// Run works until ctx ends, and returns when the jobs it began are over. Width
+// is how many it does at once.
+func (r *Runner) Run(ctx context.Context, width int) {
+	for {
+		n, err := r.Step(ctx, width)
+		if err != nil && ctx.Err() == nil {
+			r.log.ErrorContext(ctx, "job queue failed", "err", err)
+		}
+		if n > 0 && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.poke:
+		case <-time.After(r.pause(ctx)):
+		}
+	}
+}
+
+// pause is the time to the next job that is due, within reason.
+func (r *Runner) pause(ctx context.Context) time.Duration {
+	next, err := r.queue.Next(ctx)
+	if err != nil || next.IsZero() {
+		return Poll
+	}
+	return max(10*time.Millisecond, min(Poll, next.Sub(r.now())))
+}
+
+// Step claims up to width jobs, does them at the same time, and says how many
+// there were. Simulations call it in place of Run.
+func (r *Runner) Step(ctx context.Context, width int) (int, error) {
+	jobs, err := r.queue.Claim(ctx, r.now(), width)
+	if err != nil {
+		return 0, err
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(jobs))
+	for i, j := range jobs {
+		wg.Go(func() { errs[i] = r.do(ctx, j) })
+	}
+	wg.Wait()
+	return len(jobs), errors.Join(errs...)
+}
+
+// do runs one job and tells the queue how it went.
+func (r *Runner) do(ctx context.Context, j Job) error {
+	err := r.handle(ctx, j)
+	// What was done must be noted even when the program is just being stopped.
+	ctx = context.WithoutCancel(ctx)
+	if err == nil {
+		return r.queue.Done(ctx, j)
+	}
+	if a, ok := errors.AsType[again](err); ok {
+		j.RunAt, j.Attempts = r.now().Add(time.Duration(a)), 0
+		return r.queue.Retry(ctx, j, nil)
+	}
+	if j.Attempts >= MaxAttempts {
+		j.RunAt = time.Time{}
+		r.log.ErrorContext(ctx, "job is dead", "kind", j.Kind, "job", j.ID, "attempts", j.Attempts, "err", err)
+	} else {
+		j.RunAt = r.now().Add(backoff(j.Attempts))
+		r.log.WarnContext(ctx, "job failed", "kind", j.Kind, "job", j.ID, "attempts", j.Attempts, "err", err)
+	}
+	return r.queue.Retry(ctx, j, err)
+}
+
+func (r *Runner) handle(ctx context.Context, j Job) (err error) {
+	h := r.handlers[j.Kind]
+	if h == nil {
+		return fmt.Errorf("no handler for jobs of kind %q", j.Kind)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return h(ctx, j)
+}
+
+// backoff is the pause after the n-th failure: a second, doubling up to an hour.
+func backoff(n int) time.Duration {
+	return min(time.Hour, time.Second<<min(max(n-1, 0), 12))
+}

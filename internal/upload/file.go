@@ -1,0 +1,253 @@
+// Package upload is how bytes become a file.
+//
+// It owns files and their parts, where each part's bytes go (in place or loose),
+// the one body loop of all doors, and what must hold before a part or a file is
+// acknowledged: bytes on stable storage, then the row that promises them, then
+// the answer. Whom a file is for is left to packages transfer and board, how it
+// is asked for to the doors. Start at Service.Put.
+package upload
+
+import (
+	"crypto/md5"
+	"fmt"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/share"
+)
+
+// A Key is a file's primary key. It begins with the time, never leaves the
+// program, and is also the id of the blob that planned parts are written into.
+type Key string
+
+// An ID is a file's public name, in the shape of the API that made it.
+type ID string
+
+// Unknown is the size of a file that is not known before it is complete.
+const Unknown = -1
+
+// MaxParts is how many parts a file may always have; a plan may want more. It is
+// S3's limit (Amazon S3 User Guide, multipart upload limits).
+const MaxParts = 10_000
+
+// A State is where a file is in its life.
+type State int
+
+const (
+	Open     State = 1 // takes parts
+	Complete State = 2 // its content is settled and never changes again
+)
+
+// A File is a named run of bytes on its way in, or in. Its counters are kept as
+// parts come, so completing it reads no part when all lie where they were planned.
+type File struct {
+	Key    Key
+	ID     ID
+	Name   string // as the client sent it
+	Local  string // the client's own name for it, where an API has one
+	Size   int64  // bytes, or Unknown
+	Chunk  int64  // planned length of a part; 0: no plan, every part is loose
+	Upload string // the multipart upload id that clients show, where an API has one
+	State  State
+
+	Parts int    // acknowledged
+	Loose int    // of them, those that lie in a blob of their own
+	Got   int64  // bytes of all parts together
+	Sum   uint32 // XOR of the contributions of the parts in place; once Complete, the CRC-32 of the file
+
+	// Suspect is set when a sync of the planned blob failed: its parts are read
+	// again before the file is completed.
+	Suspect bool
+
+	CreatedAt   time.Time
+	CompletedAt time.Time // zero while Open
+
+	Home *share.Share // what it belongs to, as far as bytes care; loaded with the file
+}
+
+// A Part is a run of a file's bytes that was acknowledged.
+type Part struct {
+	Number int // from 1; the file's bytes are its parts' in this order
+	blob.Segment
+	CRC        uint32          // CRC-32 (IEEE)
+	MD5        *[md5.Size]byte // nil where nobody asked for it
+	ReceivedAt time.Time
+}
+
+// ETag gives the part's entity tag, quoted. Where the MD5 is not known it is
+// "<hex>-1": the dash tells S3 programs that it is none (Amazon S3 API
+// reference, ETag of multipart uploads).
+func (p *Part) ETag() string {
+	if p.MD5 != nil {
+		return fmt.Sprintf(`"%x"`, *p.MD5)
+	}
+	return fmt.Sprintf(`"%08x%024x-1"`, p.CRC, p.Length)
+}
+
+// PlannedParts gives the number of parts of a file of this size: an empty file
+// still has one.
+func PlannedParts(size, chunk int64) int {
+	if size <= 0 || chunk <= 0 {
+		return 1
+	}
+	return int((size + chunk - 1) / chunk)
+}
+
+// Planned gives the number of parts the file was planned with, 0 if without plan.
+func (f *File) Planned() int {
+	if f.Chunk <= 0 || f.Size < 0 {
+		return 0
+	}
+	return PlannedParts(f.Size, f.Chunk)
+}
+
+// Blob names the blob that the planned parts are written into.
+func (f *File) Blob() blob.ID { return blob.ID(f.Key) }
+
+// Slot gives the place of part n in the plan; ok is false beyond the plan.
+func (f *File) Slot(n int) (s blob.Segment, ok bool) {
+	if n < 1 || n > f.Planned() {
+		return blob.Segment{}, false
+	}
+	off := int64(n-1) * f.Chunk
+	return blob.Segment{Blob: f.Blob(), Offset: off, Length: min(f.Chunk, f.Size-off)}, true
+}
+
+// contribution is what a part in place adds to the checksum of the whole.
+func (f *File) contribution(p *Part) uint32 {
+	return blob.ShiftCRC(p.CRC, f.Size-p.Offset-p.Length)
+}
+
+func (f *File) inPlace(p *Part) bool { return p.Blob == f.Blob() }
+
+// checkPart refuses part numbers that no plan has.
+func (f *File) checkPart(n int) error {
+	if n < 1 || n > max(MaxParts, f.Planned()) {
+		return fault.New(fault.Invalid, "part_number", "part number must be between 1 and %d", max(MaxParts, f.Planned()))
+	}
+	return nil
+}
+
+// Accepts returns nil while the file takes parts: its home is alive and it is
+// not complete.
+func (f *File) Accepts(now time.Time) error {
+	if err := f.Home.Alive(now); err != nil {
+		return err
+	}
+	if f.State != Open {
+		return fault.New(fault.Conflict, "file_complete", "the file is complete already")
+	}
+	return nil
+}
+
+// put records that p is acknowledged in place of old, which is nil for a new part.
+func (f *File) put(p, old *Part) {
+	if old != nil {
+		f.Parts--
+		f.Got -= old.Length
+		if f.inPlace(old) {
+			f.Sum ^= f.contribution(old)
+		} else {
+			f.Loose--
+		}
+	}
+	f.Parts++
+	f.Got += p.Length
+	if f.inPlace(p) {
+		f.Sum ^= f.contribution(p)
+	} else {
+		f.Loose++
+	}
+}
+
+// Incomplete is why a file cannot be completed yet. It is the cause inside a
+// fault: Conflict "part_missing" or Invalid "size_mismatch".
+type Incomplete struct {
+	Missing []int // planned parts that are not there
+	Got     int64 // bytes received
+	Want    int64 // bytes announced
+}
+
+func (e *Incomplete) Error() string {
+	return fmt.Sprintf("%d parts missing, %d of %d bytes", len(e.Missing), e.Got, e.Want)
+}
+
+// complete settles the file's content. Parts loads all of them in order; it is
+// called only when the counters do not tell enough.
+func (f *File) complete(now time.Time, parts func() ([]Part, error)) error {
+	if f.State == Complete {
+		return nil
+	}
+	if err := f.Accepts(now); err != nil {
+		return err
+	}
+	if f.Loose > 0 || f.Parts != f.Planned() || f.Got != f.Size {
+		all, err := parts()
+		if err != nil {
+			return err
+		}
+		if err := f.covers(all); err != nil {
+			return err
+		}
+		f.Sum = 0
+		for _, p := range all {
+			f.Sum = blob.CombineCRC(f.Sum, p.CRC, p.Length)
+		}
+	}
+	f.State = Complete
+	f.Size = f.Got
+	f.CompletedAt = now
+	return nil
+}
+
+// covers checks that the parts, in the order of their numbers, are the file: no
+// number is missing before the last, and the sum is the size. Clients of old
+// APIs cut parts their own way, so where each begins is not looked at.
+func (f *File) covers(parts []Part) error {
+	e := &Incomplete{Got: f.Got, Want: f.Size}
+	next := 1
+	for _, p := range parts {
+		for ; next < p.Number; next++ {
+			e.Missing = append(e.Missing, next)
+		}
+		next = p.Number + 1
+	}
+	if f.Size != Unknown && f.Got == f.Size && len(e.Missing) == 0 && len(parts) > 0 {
+		return nil
+	}
+	if f.Size == Unknown {
+		if len(parts) == 0 {
+			return fault.Wrap(fault.Conflict, "part_missing", e, "no part has been uploaded")
+		}
+		return nil // whatever numbers the client chose, in their order
+	}
+	for ; next <= f.Planned(); next++ {
+		e.Missing = append(e.Missing, next)
+	}
+	if len(e.Missing) > 0 {
+		return fault.Wrap(fault.Conflict, "part_missing", e, "%d parts are still missing", len(e.Missing))
+	}
+	return fault.Wrap(fault.Invalid, "size_mismatch", e, "received %d bytes, %d were announced", e.Got, e.Want)
+}
+
+// ContentOf gives the content of a complete file. Parts are looked at only when
+// the file does not lie whole in its planned blob.
+func ContentOf(f *File, parts func() ([]Part, error)) (blob.Content, error) {
+	if f.Loose == 0 {
+		return blob.Content{}.Append(blob.Segment{Blob: f.Blob(), Length: f.Size}), nil
+	}
+	all, err := parts()
+	if err != nil {
+		return nil, err
+	}
+	var c blob.Content
+	for _, p := range all {
+		c = c.Append(p.Segment)
+	}
+	return c, nil
+}
+
+// ETag gives the strong entity tag of a complete file, quoted. Its content never
+// changes, so the key alone would do; the checksum makes it say so.
+func (f *File) ETag() string { return fmt.Sprintf(`"%s-%08x"`, f.Key, f.Sum) }

@@ -1,0 +1,214 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"errors"
+	"hash"
+	"hash/crc32"
+	"io"
+	"sync"
+
+	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/job"
+)
+
+// Buffers of the body loop. A read of 256 KiB goes past net/http's buffer
+// straight to the socket; 1 MiB is no better. Many slow clients must not cost
+// that much each, so a body begins with a small one.
+var (
+	smallBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+	largeBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
+)
+
+// pour is the one body loop of all doors: it writes the body to the place, never
+// past its end, counts, sums, compares with what was announced, and syncs. The
+// returned part is not promised by any row yet.
+func (s *Service) pour(ctx context.Context, at blob.Segment, p Put) (_ *Part, err error) {
+	w, err := s.blobs.Edit(ctx, at.Blob)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if cerr := w.Close(); err == nil && cerr != nil {
+			err = cerr // an error on close counts: it may speak of the write
+		}
+	}()
+	var md hash.Hash
+	if p.MD5 || p.WantMD5 != nil {
+		md = md5.New()
+	}
+	limit := at.Length
+	if p.Length >= 0 {
+		limit = min(limit, p.Length)
+	}
+	n, crc, err := pourBody(w, at.Offset, limit, p.Body, md)
+	if err != nil {
+		return nil, err
+	}
+	if p.Length >= 0 && n != p.Length {
+		return nil, fault.New(fault.Invalid, "incomplete_body", "%d of %d announced bytes arrived", n, p.Length)
+	}
+	part := &Part{Number: p.Number, Segment: blob.Segment{Blob: at.Blob, Offset: at.Offset, Length: n}, CRC: crc}
+	if md != nil {
+		part.MD5 = (*[md5.Size]byte)(md.Sum(nil))
+		if p.WantMD5 != nil && !bytes.Equal(p.WantMD5, part.MD5[:]) {
+			return nil, fault.New(fault.Invalid, "digest_mismatch", "the body is not what its MD5 says")
+		}
+	}
+	return part, w.Sync(ctx)
+}
+
+// pourBody copies body to w at off, at most limit bytes: one more is TooLarge.
+func pourBody(w io.WriterAt, off, limit int64, body io.Reader, md hash.Hash) (n int64, crc uint32, err error) {
+	small := smallBuffers.Get().(*[32 << 10]byte)
+	defer smallBuffers.Put(small)
+	buf, filled := small[:], 0
+	for {
+		k, rerr := fill(body, buf)
+		if int64(k) > limit-n {
+			return n, crc, tooLarge(limit)
+		}
+		if k > 0 {
+			if _, err := w.WriteAt(buf[:k], off+n); err != nil {
+				return n, crc, err
+			}
+			crc = crc32.Update(crc, crc32.IEEETable, buf[:k])
+			if md != nil {
+				md.Write(buf[:k])
+			}
+			n += int64(k)
+		}
+		if rerr == io.EOF {
+			return n, crc, nil
+		}
+		if rerr != nil {
+			return n, crc, bodyError(rerr)
+		}
+		if filled++; filled == 2 && len(buf) == len(small) {
+			large := largeBuffers.Get().(*[256 << 10]byte)
+			defer largeBuffers.Put(large)
+			buf = large[:]
+		}
+	}
+}
+
+// fill reads until buf is full or the body fails or ends. Unlike io.ReadFull it
+// keeps the end (io.EOF) apart from a body that was cut (io.ErrUnexpectedEOF, as
+// net/http calls it): one of unknown length would pass for whole.
+func fill(body io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var k int
+		k, err = body.Read(buf[n:])
+		n += k
+	}
+	return n, err
+}
+
+// bodyError says what a failed read of a body means: the connection broke,
+// unless the reader itself knows better.
+func bodyError(err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	return fault.Wrap(fault.Invalid, "incomplete_body", err, "the body did not arrive whole")
+}
+
+// same tells whether two parts hold the same bytes, by comparing them, not their
+// checksums.
+func (s *Service) same(ctx context.Context, old, new *Part) (bool, error) {
+	if old == nil || old.Length != new.Length || old.CRC != new.CRC {
+		return false, nil
+	}
+	a, err := s.blobs.Open(ctx, old.Blob)
+	if fault.KindOf(err) == fault.NotFound {
+		return false, nil // replaced meanwhile
+	}
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	b, err := s.blobs.Open(ctx, new.Blob)
+	if err != nil {
+		return false, err
+	}
+	defer b.Close()
+	x, y := largeBuffers.Get().(*[256 << 10]byte), largeBuffers.Get().(*[256 << 10]byte)
+	defer largeBuffers.Put(x)
+	defer largeBuffers.Put(y)
+	for at := int64(0); at < new.Length; {
+		n := min(int64(len(x)), new.Length-at)
+		if err := readAt(a, x[:n], old.Offset+at); err != nil {
+			return false, nil // damaged: the new bytes replace it
+		}
+		if err := readAt(b, y[:n], new.Offset+at); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(x[:n], y[:n]) {
+			return false, nil
+		}
+		at += n
+	}
+	return true, nil
+}
+
+func readAt(r io.ReaderAt, buf []byte, off int64) error {
+	n, err := r.ReadAt(buf, off)
+	if n == len(buf) {
+		return nil
+	}
+	return err
+}
+
+// discard removes a blob that no row promises. If that fails, the sweep of
+// orphans finds it.
+func (s *Service) discard(ctx context.Context, b blob.ID) {
+	_ = s.blobs.Remove(context.WithoutCancel(ctx), b)
+}
+
+// reread compares the parts of a suspect file with their checksums, and forgets
+// those that are damaged, so that their sender is told they are missing.
+func (s *Service) reread(ctx context.Context, f *File) error {
+	parts, err := s.AllParts(ctx, f.Key)
+	if err != nil {
+		return err
+	}
+	damaged := map[int]blob.Segment{}
+	for _, p := range parts {
+		ok, err := s.intact(ctx, p)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			damaged[p.Number] = p.Segment
+		}
+	}
+	return s.store.Unsuspect(ctx, f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+		all, err := parts()
+		if err != nil {
+			return nil, nil, err
+		}
+		var drop []Part
+		for _, p := range all {
+			// A part that was sent again meanwhile lies elsewhere.
+			if at, bad := damaged[p.Number]; bad && at == p.Segment {
+				drop = append(drop, p)
+			}
+		}
+		_, numbers, jobs := s.leaveOut(f, all, drop)
+		f.Suspect = false
+		return numbers, jobs, nil
+	})
+}
+
+// intact reads a part and compares it with its checksum.
+func (s *Service) intact(ctx context.Context, p Part) (bool, error) {
+	sum := crc32.NewIEEE()
+	n, err := blob.Copy(ctx, sum, s.blobs, blob.Content{p.Segment}, 0, p.Length)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return err == nil && n == p.Length && sum.Sum32() == p.CRC, nil
+}

@@ -1,0 +1,416 @@
+package upload
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+)
+
+// A Store keeps files and parts. Files come with their Home loaded.
+type Store interface {
+	// File finds a file of any owner by its public id: NotFound "file_unknown".
+	File(ctx context.Context, id ID) (*File, error)
+
+	// FileAndPart is File, and the part of this number, nil if there is none.
+	FileAndPart(ctx context.Context, id ID, number int) (*File, *Part, error)
+
+	// FilesOf gives up to n files of a share in the order they were added, from
+	// the first after the given key ("" for the start).
+	FilesOf(ctx context.Context, home share.Key, after Key, n int) ([]*File, error)
+
+	// Parts gives up to n acknowledged parts after the given number, in order.
+	Parts(ctx context.Context, file Key, after, n int) ([]Part, error)
+
+	// PutPart loads the file and the part of this number that is acknowledged
+	// (nil if none), runs change on them, and saves the file's counters, the new
+	// part and the jobs, all in one transaction that no other change of the file
+	// can enter. It may run change more than once. If the new part reserves
+	// quota, the home's account pays by a conditional update, and the home's
+	// size grows: Full "quota_exceeded" when there is no room, and nothing is
+	// saved. If change fails, so does PutPart with the same error. It
+	// returns once the transaction is on stable storage.
+	PutPart(ctx context.Context, file Key, number int, change func(f *File, old *Part) (*NewPart, error)) error
+
+	// Complete loads the file and runs change on it; parts loads all its parts
+	// in order, within the same transaction. When change made the file
+	// complete, the parts in drop are forgotten, and the home's counter of open
+	// files goes down by one, in the same transaction and by a conditional
+	// update. A file that was complete already is returned as it is.
+	Complete(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) (*File, error)
+
+	// Suspect marks the file: its parts are to be read again. Unsuspect, after
+	// they were, takes the mark off and forgets the parts that were damaged,
+	// with their counters.
+	Suspect(ctx context.Context, file Key) error
+	Unsuspect(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) error
+}
+
+// A NewPart is what PutPart saves.
+type NewPart struct {
+	Part
+	Reserve int64 // bytes of quota that the home has to be given for it
+	Jobs    []job.Job
+}
+
+// Limits of a Service.
+type Limits struct {
+	MaxFile int64 // bytes of a file whose size is not known before
+	MinFree int64 // room that parts leave on the disk, so that the database and deletes go on
+}
+
+// A Service receives parts. It is safe for concurrent use.
+type Service struct {
+	store  Store
+	blobs  blob.Store
+	ids    *id.Source
+	now    func() time.Time
+	limits Limits
+
+	mu     sync.Mutex
+	claims map[claim]struct{}
+}
+
+// A claim is the right of one live request to write a slot in place.
+type claim struct {
+	file   ID
+	number int
+}
+
+// NewService makes a Service.
+func NewService(s Store, b blob.Store, ids *id.Source, now func() time.Time, l Limits) *Service {
+	return &Service{store: s, blobs: b, ids: ids, now: now, limits: l, claims: map[claim]struct{}{}}
+}
+
+// A Put is a part on its way in.
+type Put struct {
+	Account account.ID // who the file must belong to
+	File    ID
+	Upload  string // the multipart upload id that was shown; "" where the file has none
+	Number  int    // from 1
+	Length  int64  // announced; -1 where the sender did not
+	Body    io.Reader
+	WantMD5 []byte // what the sender says it is; nil: not said
+	MD5     bool   // compute it, because the answer has to carry it
+}
+
+// Put takes one part. When it returns without error, the part's bytes and the
+// row that promises them are on stable storage.
+//
+// The same bytes again are the same part; other bytes replace it as a whole
+// until the file is complete. Faults: NotFound "file_unknown" for a file that is
+// not there or another's, "upload_unknown" for another upload id, Gone for one
+// whose home has ended, Conflict "file_complete", Invalid "part_number",
+// "incomplete_body", "digest_mismatch", TooLarge "part_too_large", Full
+// "disk_full" or "quota_exceeded"; whatever Body.Read returned that is a fault
+// comes back as it is.
+func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
+	// The claim comes before the look at the rows: whoever had it before has by
+	// then committed a row or given up.
+	c := claim{p.File, p.Number}
+	claimed := s.claim(c)
+	if claimed {
+		defer s.release(c)
+	}
+	f, old, err := s.store.FileAndPart(ctx, p.File, p.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayPut(ctx, f, p); err != nil {
+		return nil, err
+	}
+	if slot, ok := f.Slot(p.Number); ok && claimed && old == nil && !f.Suspect && p.Length == slot.Length {
+		part, err := s.pour(ctx, slot, p)
+		if err == nil {
+			return s.record(ctx, f, part)
+		}
+		if fault.Is(err, "sync_failed") {
+			// A failed fsync is final for the blob (see blob.Writer.Sync).
+			if serr := s.store.Suspect(context.WithoutCancel(ctx), f.Key); serr != nil {
+				return nil, serr
+			}
+		}
+		return nil, err
+	}
+	return s.putLoose(ctx, f, old, p)
+}
+
+func (s *Service) mayPut(ctx context.Context, f *File, p Put) error {
+	if f.Home.Owner.Account != p.Account {
+		return fileUnknown()
+	}
+	if f.Upload != p.Upload {
+		return fault.New(fault.NotFound, "upload_unknown", "no such upload")
+	}
+	if err := f.checkPart(p.Number); err != nil {
+		return err
+	}
+	if err := f.Accepts(s.now()); err != nil {
+		return err
+	}
+	if p.Length > s.most(f) {
+		return tooLarge(s.most(f))
+	}
+	return s.room(ctx, max(p.Length, 0))
+}
+
+// most is the length that no part of the file may pass: all of the file.
+func (s *Service) most(f *File) int64 {
+	if f.Size == Unknown {
+		return s.limits.MaxFile
+	}
+	return f.Size
+}
+
+// room refuses bytes that would eat into the room kept for the database.
+func (s *Service) room(ctx context.Context, n int64) error {
+	space, err := s.blobs.Space(ctx)
+	if err != nil || space.Free < 0 {
+		return err
+	}
+	if space.Free-n < s.limits.MinFree {
+		return fault.New(fault.Full, "disk_full", "there is no room left")
+	}
+	return nil
+}
+
+// Room refuses when new transfers must not begin: they are turned away earlier
+// than parts, at twice the floor.
+func (s *Service) Room(ctx context.Context) error { return s.room(ctx, s.limits.MinFree) }
+
+// putLoose takes a part into a blob of its own.
+func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Part, error) {
+	own := blob.ID(s.ids.Key())
+	part, err := s.pour(ctx, blob.Segment{Blob: own, Length: s.most(f)}, p)
+	if err == nil {
+		same := false
+		if same, err = s.same(ctx, old, part); same && err == nil && (part.MD5 == nil || old.MD5 != nil) {
+			s.discard(ctx, own)
+			return old, s.stillOpen(ctx, f.ID)
+		}
+	}
+	if err != nil {
+		s.discard(ctx, own)
+		return nil, err
+	}
+	part, err = s.record(ctx, f, part)
+	if err != nil && refused(err) {
+		// The transaction certainly wrote nothing, so nothing promises the blob.
+		s.discard(ctx, own)
+	}
+	return part, err
+}
+
+// refused tells that a change was turned down by a rule, as against an error
+// after which nobody knows what was written.
+func refused(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Unavailable, fault.Full:
+		return fault.Is(err, "quota_exceeded")
+	}
+	return true
+}
+
+// stillOpen looks again whether the file takes parts, for an answer that writes
+// nothing: it may have been completed while the body came in.
+func (s *Service) stillOpen(ctx context.Context, file ID) error {
+	f, err := s.store.File(ctx, file)
+	if err != nil {
+		return err
+	}
+	return f.Accepts(s.now())
+}
+
+// record commits the row that promises the part.
+func (s *Service) record(ctx context.Context, f *File, part *Part) (*Part, error) {
+	// The bytes are safe and the client waits for the answer: a connection that
+	// breaks now must not tear the transaction.
+	ctx = context.WithoutCancel(ctx)
+	part.ReceivedAt = s.now()
+	err := s.store.PutPart(ctx, f.Key, part.Number, func(f *File, old *Part) (*NewPart, error) {
+		if err := f.Accepts(part.ReceivedAt); err != nil {
+			return nil, err
+		}
+		if f.Suspect && f.inPlace(part) {
+			return nil, fault.New(fault.Internal, "sync_failed", "bytes written beside this part may be lost")
+		}
+		n := &NewPart{Part: *part}
+		if f.Size == Unknown {
+			n.Reserve = part.Length
+			if old != nil {
+				n.Reserve -= old.Length
+			}
+			if f.Got+n.Reserve > s.limits.MaxFile {
+				return nil, tooLarge(s.limits.MaxFile)
+			}
+		}
+		if old != nil && !f.inPlace(old) {
+			n.Jobs = append(n.Jobs, job.Job{Kind: share.JobRemoveBlob, ID: string(old.Blob), RunAt: part.ReceivedAt})
+		}
+		f.put(part, old)
+		return n, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return part, nil
+}
+
+// CompleteOptions says what a client wants of a completion.
+type CompleteOptions struct {
+	// Choose, where an API lists the parts that make up the file (S3 does), is
+	// given all parts and returns those to leave out, or a fault.
+	Choose func(all []Part) (drop []Part, err error)
+}
+
+// Complete settles the file's content: it checks that all is there and writes
+// metadata; no byte of a body is read or written. Completing again changes
+// nothing and succeeds. Faults: those of File.Accepts, Conflict "part_missing"
+// and Invalid "size_mismatch", both with an *Incomplete as their cause.
+func (s *Service) Complete(ctx context.Context, f *File, o CompleteOptions) (*File, error) {
+	if f.Suspect {
+		if err := s.reread(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return s.store.Complete(context.WithoutCancel(ctx), f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+		if f.Suspect {
+			return nil, nil, fault.New(fault.Unavailable, "file_suspect", "the file is being read again, try once more")
+		}
+		if o.Choose == nil || f.State == Complete {
+			return nil, nil, f.complete(s.now(), parts)
+		}
+		all, err := parts()
+		if err != nil {
+			return nil, nil, err
+		}
+		drop, err := o.Choose(all)
+		if err != nil {
+			return nil, nil, err
+		}
+		kept, numbers, jobs := s.leaveOut(f, all, drop)
+		return numbers, jobs, f.complete(s.now(), func() ([]Part, error) { return kept, nil })
+	})
+}
+
+// leaveOut takes parts off the file's counters, and calls for the removal of
+// their blobs.
+func (s *Service) leaveOut(f *File, all, drop []Part) (kept []Part, numbers []int, jobs []job.Job) {
+	out := make(map[int]bool, len(drop))
+	for _, p := range drop {
+		out[p.Number] = true
+		numbers = append(numbers, p.Number)
+		f.Parts--
+		f.Got -= p.Length
+		if f.inPlace(&p) {
+			f.Sum ^= f.contribution(&p)
+			continue
+		}
+		f.Loose--
+		jobs = append(jobs, job.Job{Kind: share.JobRemoveBlob, ID: string(p.Blob), RunAt: s.now()})
+	}
+	for _, p := range all {
+		if !out[p.Number] {
+			kept = append(kept, p)
+		}
+	}
+	return kept, numbers, jobs
+}
+
+// AllParts loads every acknowledged part of the file in order.
+func (s *Service) AllParts(ctx context.Context, file Key) ([]Part, error) {
+	var all []Part
+	for {
+		last := 0
+		if len(all) > 0 {
+			last = all[len(all)-1].Number
+		}
+		step, err := s.store.Parts(ctx, file, last, 1000)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, step...)
+		if len(step) < 1000 {
+			return all, nil
+		}
+	}
+}
+
+// Parts gives up to n parts after the given number, for listings.
+func (s *Service) Parts(ctx context.Context, file Key, after, n int) ([]Part, error) {
+	return s.store.Parts(ctx, file, after, n)
+}
+
+// Content gives where the bytes of a complete file lie.
+func (s *Service) Content(ctx context.Context, f *File) (blob.Content, error) {
+	if f.State != Complete {
+		return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
+	}
+	return ContentOf(f, func() ([]Part, error) { return s.AllParts(ctx, f.Key) })
+}
+
+// File finds a file of the account by its public id; another's is NotFound
+// "file_unknown" like one that is not there.
+func (s *Service) File(ctx context.Context, who account.ID, fid ID) (*File, error) {
+	f, err := s.store.File(ctx, fid)
+	if err != nil {
+		return nil, err
+	}
+	if f.Home.Owner.Account != who {
+		return nil, fileUnknown()
+	}
+	return f, nil
+}
+
+// Page is how many files one step of Files loads.
+const Page = 1000
+
+// Files gives every file of the share to each, in the order they were added, a
+// page at a time.
+func (s *Service) Files(ctx context.Context, home share.Key, each func(*File) error) error {
+	after := Key("")
+	for {
+		files, err := s.store.FilesOf(ctx, home, after, Page)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if err := each(f); err != nil {
+				return err
+			}
+			after = f.Key
+		}
+		if len(files) < Page {
+			return nil
+		}
+	}
+}
+
+func (s *Service) claim(c claim) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.claims[c]; taken {
+		return false
+	}
+	s.claims[c] = struct{}{}
+	return true
+}
+
+func (s *Service) release(c claim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.claims, c)
+}
+
+func fileUnknown() error { return fault.New(fault.NotFound, "file_unknown", "no such file") }
+
+func tooLarge(most int64) error {
+	return fault.New(fault.TooLarge, "part_too_large", "a part of this file has at most %d bytes", most)
+}

@@ -59,6 +59,7 @@ var heights = map[string]int{
 	"internal/archive":     6,
 	"internal/deliver":     6,
 	"internal/notify":      6,
+	"internal/password":    6,
 
 	// Doors translate.
 	"internal/wire/wetransfer": 7,

@@ -275,13 +275,19 @@ type CompleteOptions struct {
 // nothing and succeeds. Faults: those of File.Accepts, Conflict "part_missing"
 // and Invalid "size_mismatch", both with an *Incomplete as their cause.
 func (s *Service) Complete(ctx context.Context, f *File, o CompleteOptions) (*File, error) {
-	if f.Suspect {
+	done, err := s.complete(ctx, f, o)
+	if fault.Is(err, "file_suspect") {
 		if err := s.reread(ctx, f); err != nil {
 			return nil, err
 		}
+		done, err = s.complete(ctx, f, o)
 	}
+	return done, err
+}
+
+func (s *Service) complete(ctx context.Context, f *File, o CompleteOptions) (*File, error) {
 	return s.store.Complete(context.WithoutCancel(ctx), f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
-		if f.Suspect {
+		if f.Suspect && f.State == Open {
 			return nil, nil, fault.New(fault.Unavailable, "file_suspect", "the file is being read again, try once more")
 		}
 		if o.Choose == nil || f.State == Complete {

@@ -1,0 +1,224 @@
+package coretest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
+)
+
+// File is upload.Store's.
+func (m *Model) File(ctx context.Context, id upload.ID) (*upload.File, error) {
+	f, _, err := m.FileAndPart(ctx, id, 0)
+	return f, err
+}
+
+// FileAndPart is upload.Store's.
+func (m *Model) FileAndPart(_ context.Context, id upload.ID, number int) (*upload.File, *upload.Part, error) {
+	if err := m.enter("File"); err != nil {
+		return nil, nil, err
+	}
+	defer m.mu.Unlock()
+	for k, f := range m.files {
+		if f.ID == id {
+			return m.file(k), m.part(k, number), nil
+		}
+	}
+	return nil, nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+}
+
+func (m *Model) part(file upload.Key, number int) *upload.Part {
+	if p, ok := m.parts[file][number]; ok {
+		return &p
+	}
+	return nil
+}
+
+// FilesOf is upload.Store's.
+func (m *Model) FilesOf(_ context.Context, home share.Key, after upload.Key, n int) ([]*upload.File, error) {
+	if err := m.enter("FilesOf"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var out []*upload.File
+	for _, f := range m.filesOf(home) {
+		if f.Key > after && len(out) < n {
+			out = append(out, m.file(f.Key))
+		}
+	}
+	return out, nil
+}
+
+// Parts is upload.Store's.
+func (m *Model) Parts(_ context.Context, file upload.Key, after, n int) ([]upload.Part, error) {
+	if err := m.enter("Parts"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	all := slices.DeleteFunc(m.sortedParts(file), func(p upload.Part) bool { return p.Number <= after })
+	return all[:min(n, len(all))], nil
+}
+
+// PutPart is upload.Store's.
+func (m *Model) PutPart(_ context.Context, file upload.Key, number int, change func(*upload.File, *upload.Part) (*upload.NewPart, error)) error {
+	if err := m.enter("PutPart"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	if m.files[file] == nil {
+		return fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	f := m.file(file)
+	n, err := change(f, m.part(file, number))
+	if err != nil {
+		return err
+	}
+	home := m.shares[f.Home.Key]
+	if err := m.reserve(home, n.Reserve); err != nil {
+		return err
+	}
+	home.Size += n.Reserve
+	f.Home = home
+	m.files[file] = f
+	m.parts[file][number] = n.Part
+	m.enqueue(n.Jobs)
+	return nil
+}
+
+type completion = func(*upload.File, func() ([]upload.Part, error)) ([]int, []job.Job, error)
+
+// Complete is upload.Store's.
+func (m *Model) Complete(_ context.Context, file upload.Key, change completion) (*upload.File, error) {
+	return m.change("Complete", file, change)
+}
+
+// Unsuspect is upload.Store's.
+func (m *Model) Unsuspect(_ context.Context, file upload.Key, change completion) error {
+	_, err := m.change("Unsuspect", file, change)
+	return err
+}
+
+func (m *Model) change(call string, file upload.Key, change completion) (*upload.File, error) {
+	if err := m.enter(call); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	if m.files[file] == nil {
+		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	f := m.file(file)
+	was := f.State
+	drop, jobs, err := change(f, func() ([]upload.Part, error) { return m.sortedParts(file), nil })
+	if err != nil {
+		return nil, err
+	}
+	home := m.shares[f.Home.Key]
+	f.Home = home
+	m.files[file] = f
+	for _, n := range drop {
+		delete(m.parts[file], n)
+	}
+	if was == upload.Open && f.State == upload.Complete {
+		home.OpenFiles--
+	}
+	m.enqueue(jobs)
+	return m.file(file), nil
+}
+
+// Suspect is upload.Store's.
+func (m *Model) Suspect(_ context.Context, file upload.Key) error {
+	if err := m.enter("Suspect"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	m.files[file].Suspect = true
+	return nil
+}
+
+// Enqueue is job.Queue's.
+func (m *Model) Enqueue(_ context.Context, jobs ...job.Job) error {
+	if err := m.enter("Enqueue"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	m.enqueue(jobs)
+	return nil
+}
+
+// Claim is job.Queue's.
+func (m *Model) Claim(_ context.Context, now time.Time, n int) ([]job.Job, error) {
+	if err := m.enter("Claim"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var due []*modelJob
+	for _, j := range m.jobs {
+		if !j.RunAt.IsZero() && !j.RunAt.After(now) && !j.leased.After(now) {
+			due = append(due, j)
+		}
+	}
+	slices.SortFunc(due, func(a, b *modelJob) int {
+		if c := a.RunAt.Compare(b.RunAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Kind+" "+a.ID, b.Kind+" "+b.ID)
+	})
+	var out []job.Job
+	for _, j := range due[:min(n, len(due))] {
+		j.leased = now.Add(job.Lease)
+		j.Attempts++
+		out = append(out, j.Job)
+	}
+	return out, nil
+}
+
+// Done is job.Queue's.
+func (m *Model) Done(_ context.Context, j job.Job) error {
+	if err := m.enter("Done"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	delete(m.jobs, [2]string{j.Kind, j.ID})
+	return nil
+}
+
+// Retry is job.Queue's.
+func (m *Model) Retry(_ context.Context, j job.Job, _ error) error {
+	if err := m.enter("Retry"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	m.jobs[[2]string{j.Kind, j.ID}] = &modelJob{Job: j}
+	return nil
+}
+
+// Next is job.Queue's.
+func (m *Model) Next(context.Context) (time.Time, error) {
+	if err := m.enter("Next"); err != nil {
+		return time.Time{}, err
+	}
+	defer m.mu.Unlock()
+	var next time.Time
+	for _, j := range m.jobs {
+		at := j.RunAt
+		if j.leased.After(at) {
+			at = j.leased
+		}
+		if !j.RunAt.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, nil
+}
+
+// The contracts that a Model keeps.
+var (
+	_ share.Store  = (*Model)(nil)
+	_ upload.Store = (*Model)(nil)
+	_ job.Queue    = (*Model)(nil)
+)

@@ -242,9 +242,11 @@ func TestDamagedBodyErrors(t *testing.T) {
 		{"endless chunk head", signedChunks, replace("1e;", strings.Repeat("0", 1000)+"1e;"), "InvalidRequest"},
 		{"trailer changed", signedTrailer, replace("crc32c:", "crc32c: A"), "MalformedTrailerError"},
 		{"trailer of another name", unsignedTrailer, replace("crc32c:", "sha1:"), "MalformedTrailerError"},
-		{"trailer given twice", unsignedTrailer, replace("\r\nx-amz-checksum-crc32c:",
-			"\r\nx-amz-checksum-crc32c:"+sumOf("x-amz-checksum-crc32c", content)+"\r\nx-amz-checksum-crc32c:"),
-			"MalformedTrailerError"},
+		{
+			"trailer given twice", unsignedTrailer, replace("\r\nx-amz-checksum-crc32c:",
+				"\r\nx-amz-checksum-crc32c:"+sumOf("x-amz-checksum-crc32c", content)+"\r\nx-amz-checksum-crc32c:"),
+			"MalformedTrailerError",
+		},
 		{"trailer signed twice", signedTrailer, func(wire []byte) []byte {
 			return append(wire, wire[bytes.Index(wire, []byte("x-amz-trailer-signature")):]...)
 		}, "MalformedTrailerError"},

@@ -15,13 +15,13 @@ import (
 // Kinds of jobs that this package calls for. Sweeps are one job each, which comes
 // back by itself; so on several nodes only one sweeps at a time.
 const (
-	JobExpire     = "share.expire"  // ends the shares whose time is over
-	JobPurge      = "share.purge"   // ID: the share's key. Removes its bytes
-	JobForget     = "share.forget"  // drops the memory of what was purged long ago
-	JobOrphans    = "blob.orphans"  // removes blobs that no row promises
-	JobRemoveBlob = "blob.remove"   // ID: the blob's id
-	sweepStep     = 100             // rows a step: sweeps go in small ones
-	sweepPause    = 5 * time.Second // between two looks for what is due
+	JobExpire     = "share.expire" // ends the shares whose time is over
+	JobPurge      = "share.purge"  // ID: the share's key. Removes its bytes
+	JobForget     = "share.forget" // drops the memory of what was purged long ago
+	JobOrphans    = "blob.orphans" // removes blobs that no row promises
+	JobRemoveBlob = "blob.remove"  // ID: the blob's id
+	sweepStep     = 100            // rows a step: sweeps go in small ones
+	sweepPause    = time.Minute    // between two looks for what is due; links end by the clock, not by the sweep
 )
 
 // A Store keeps shares.

@@ -129,7 +129,7 @@ func TestLifeOfATransfer(t *testing.T) {
 		if _, err := w.shares.ByCode(ctx, "t-long"); err != nil {
 			t.Fatalf("after six days: %v", err)
 		}
-		w.pass(day)
+		w.pass(day + time.Minute)
 		if _, err := w.shares.ByCode(ctx, "t-long"); fault.KindOf(err) != fault.Gone {
 			t.Errorf("after seven days: %v", err)
 		}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. Its words are fixed: scripts rely on them.
+type cli struct {
+	Serve serveCommand `cmd:"" help:"Run the server."`
+	User  struct {
+		Create userCreateCommand `cmd:"" help:"Make an account; print its id."`
+	} `cmd:"" help:"Accounts."`
+	Key struct {
+		Create keyCreateCommand `cmd:"" help:"Make an API key; print it. It cannot be shown again."`
+		S3     keyS3Command     `cmd:"" name:"s3" help:"Print access id and secret of an API key for S3 programs."`
+	} `cmd:"" help:"API keys."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// A command is one of the command line, with its arguments set.
+type command interface {
+	Run(ctx context.Context, p *program) error
+}
+
+// A checker has something to say of settings together.
+type checker interface{ check(wrong reporter) }
+
+// parse makes a command of the command line, the environment and the file that
+// they name. It refuses every wrong setting at once. When help was asked for, it
+// has been printed and there is no command.
+func parse(args, env []string, stdout io.Writer) (command, error) {
+	helped := false
+	values, settings := &collector{}, &sources{env: environment(env)}
+	parser := newParser(append(values.mappers(),
+		kong.Writers(stdout, io.Discard),
+		kong.Exit(func(int) { helped = true }),
+		kong.Resolvers(settings)))
+	settings.known = settingsOf(parser.Model)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &usageError{[]string{err.Error()}}
+	}
+	chosen := parsed.Selected().Target.Addr().Interface().(command)
+
+	problems := slices.Concat(settings.problems(parsed), values.problems)
+	if c, ok := chosen.(checker); ok {
+		c.check(func(setting, format string, args ...any) {
+			known := func(p problem) bool { return p.setting == setting } // it has no value to be judged
+			if !slices.ContainsFunc(problems, known) {
+				problems = append(problems, problem{setting, fmt.Sprintf(format, args...)})
+			}
+		})
+	}
+	if len(problems) == 0 {
+		return chosen, nil
+	}
+	wrong := &usageError{}
+	for _, p := range problems {
+		wrong.lines = append(wrong.lines, p.setting+settings.from(parsed, p.setting)+": "+p.reason)
+	}
+	slices.Sort(wrong.lines)
+	return nil, wrong
+}
+
+func newParser(options []kong.Option) *kong.Kong {
+	parser, err := kong.New(&cli{}, append(options,
+		kong.Name("ferry"),
+		kong.Description("Ferry sends large files to people from your own server."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(helpWithDefault),
+	)...)
+	if err != nil {
+		panic(err) // the tags of cli are wrong
+	}
+	return parser
+}
+
+func helpWithDefault(v *kong.Value) string {
+	if v.Default == "" || v.Default == "0" {
+		return v.Help
+	}
+	return v.Help + " [" + v.Default + "]"
+}
+
+// A problem is one wrong setting.
+type problem struct{ setting, reason string }
+
+// A collector makes values of texts and keeps what is wrong with them, where
+// kong would stop at the first.
+type collector struct{ problems []problem }
+
+func (c *collector) mappers() []kong.Option {
+	return []kong.Option{
+		typeMapper(c, parseSize), typeMapper(c, parseDuration), typeMapper(c, parseAddress),
+		typeMapper(c, parseBaseURL), typeMapper(c, parseDatabase), typeMapper(c, parseBlobs),
+		typeMapper(c, parseDirectory), typeMapper(c, parseLogFormat), typeMapper(c, parseLogLevel),
+		typeMapper(c, parseCount), typeMapper(c, list(parseDomain)), typeMapper(c, list(parsePrefix)),
+		kong.TypeMapper(reflect.TypeFor[bool](), boolMapper{mapper(c, parseBool)}),
+		kong.NamedMapper("secret", mapper(c, parseSecret)),
+	}
+}
+
+func typeMapper[T any](c *collector, parse func(string) (T, error)) kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[T](), mapper(c, parse))
+}
+
+func mapper[T any](c *collector, parse func(string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto(ctx.Value.Name, &text); err != nil {
+			return err
+		}
+		v, err := parse(text)
+		if err != nil {
+			c.problems = append(c.problems, problem{ctx.Value.Name, err.Error()})
+			return nil
+		}
+		target.Set(reflect.ValueOf(v))
+		return nil
+	}
+}
+
+// list reads what is separated by commas.
+func list[T any](parse func(string) (T, error)) func(string) ([]T, error) {
+	return func(s string) (all []T, err error) {
+		for element := range strings.SplitSeq(s, ",") {
+			v, err := parse(strings.TrimSpace(element))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, v)
+		}
+		return all, nil
+	}
+}
+
+// A boolMapper lets a flag stand without a value.
+type boolMapper struct{ kong.MapperFunc }
+
+func (boolMapper) IsBool() bool { return true }
+
+func (m boolMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		target.SetBool(true)
+		return nil
+	}
+	return m.MapperFunc(ctx, target)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/ferry-server/ferry/internal/server"
+)
+
+type serveCommand struct{ settings }
+
+// Run serves until a signal asks it to end, or ctx does. Requests that run then
+// are let finish; a second signal ends the process at once.
+func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
+	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	context.AfterFunc(ctx, restore)
+
+	s, log := &c.settings, newLog(p.stderr, c.LogFormat, c.LogLevel)
+	data, err := openData(s.Data)
+	if err != nil {
+		return err
+	}
+	unlock, err := data.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	keys, err := data.keys(&s.place)
+	if err != nil {
+		return err
+	}
+
+	// Listen first: links are made of the real port, and whoever comes while the
+	// rest is opened waits instead of being turned away.
+	l, err := net.Listen("tcp", string(s.Listen))
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer l.Close() // again, after Serve has
+	base := s.baseURLFor(l.Addr())
+
+	n, err := openNode(ctx, s, data, keys, base, log)
+	if err != nil {
+		return err
+	}
+	if n.close != nil {
+		defer func() { err = errors.Join(err, n.close()) }()
+	}
+	srv := server.New(server.Config{
+		Log:            log,
+		TrustedProxies: s.TrustedProxy,
+		MaxRequests:    s.MaxRequests,
+		Maintenance:    s.Maintenance,
+		Ready:          n.ready,
+		DrainTimeout:   s.DrainTimeout,
+	})
+	for _, m := range n.doors {
+		srv.Mount(m.door, m.prefixes...)
+	}
+	conf, sides, err := s.listeners(srv, n, base, log)
+	if err != nil {
+		return err
+	}
+	stop := n.start(ctx)
+	defer stop()
+
+	if s.ReadyFile != "" {
+		if err := writeWhole(s.ReadyFile, base+"\n", 0o644); err != nil {
+			return fmt.Errorf("ready-file: %w", err)
+		}
+		defer os.Remove(s.ReadyFile)
+	}
+	if err := s.welcome(ctx, p.stdout, n, base, l.Addr()); err != nil {
+		return err
+	}
+	return srv.Serve(ctx, l, conf, sides...)
+}
+
+// listeners gives the TLS of the main listener and opens those beside it.
+func (s *settings) listeners(srv *server.Server, n *node, base string, log *slog.Logger) (conf *tls.Config, sides []server.Side, err error) {
+	defer func() {
+		if err != nil {
+			for _, side := range sides {
+				_ = side.Listener.Close()
+			}
+		}
+	}()
+	if s.PrivateListen != "" {
+		l, err := net.Listen("tcp", string(s.PrivateListen))
+		if err != nil {
+			return nil, sides, fmt.Errorf("private-listen: %w", err)
+		}
+		log.Info("private listener", "address", l.Addr().String())
+		sides = append(sides, server.Side{Listener: l, Handler: srv.Private()})
+	}
+	switch {
+	case s.TLSCert != "":
+		if conf, err = server.CertFiles(s.TLSCert, s.TLSKey, log); err != nil {
+			return nil, sides, fmt.Errorf("tls-cert: %w", err)
+		}
+	case len(s.ACMEDomain) > 0:
+		if n.certs == nil {
+			return nil, sides, errors.New("acme-domain: is not built yet: there is no place to keep certificates")
+		}
+		domains := make([]string, len(s.ACMEDomain))
+		for i, d := range s.ACMEDomain {
+			domains[i] = string(d)
+		}
+		acme := server.NewACME(server.ACMEConfig{
+			Domains: domains, Email: s.ACMEEmail, Directory: string(s.ACMEDirectory), BaseURL: base, Store: n.certs,
+		})
+		conf = acme.TLS()
+		if s.ACMEHTTPListen != "" {
+			l, err := net.Listen("tcp", string(s.ACMEHTTPListen))
+			if err != nil {
+				return nil, sides, fmt.Errorf("acme-http-listen: %w", err)
+			}
+			sides = append(sides, server.Side{Listener: l, Handler: acme.Challenges()})
+		}
+	}
+	return conf, sides, nil
+}
+
+// start starts the node's work; stop ends it, and waits.
+func (n *node) start(ctx context.Context) (stop func()) {
+	// It goes on while requests drain: they may wait for it.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	if n.work != nil {
+		running.Go(func() { n.work(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// welcome tells how to get in.
+func (s *settings) welcome(ctx context.Context, out io.Writer, n *node, base string, addr net.Addr) error {
+	_, _ = fmt.Fprintf(out, "Ferry is at %s\n", base)
+	if host, _, _ := net.SplitHostPort(addr.String()); s.BaseURL == "" && net.ParseIP(host).IsUnspecified() && len(s.ACMEDomain) == 0 {
+		_, _ = fmt.Fprintf(out, "Links say so too, and work on this machine only: set %s to what others reach.\n", variable("base-url"))
+	}
+	if n.setup == nil {
+		return nil
+	}
+	link, err := n.setup(ctx)
+	if err != nil || link == "" { // no link: it has been set up
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Set it up, once, at %s\nOr make an API key: ferry key create --data %s\n", link, s.Data)
+	return err
+}
+
+func newLog(w io.Writer, format logFormat, level slog.Level) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

@@ -1,0 +1,264 @@
+package db
+
+import (
+	"context"
+	"crypto/md5"
+
+	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
+)
+
+const fileColumns = `f.key, f.id, f.name, f.local, f.size, f.chunk, f.upload, f.state, f.parts, f.loose, f.got, f.sum,
+	f.suspect, f.created_at, f.completed_at`
+
+// fileDest gives where fileColumns go.
+func fileDest(f *upload.File) []any {
+	return []any{
+		&f.Key, &f.ID, &f.Name, &f.Local, &f.Size, &f.Chunk, &f.Upload, &f.State, &f.Parts, &f.Loose, &f.Got, &f.Sum,
+		intoBool(&f.Suspect), intoTime(&f.CreatedAt), intoTime(&f.CompletedAt),
+	}
+}
+
+func fileUnknown() error { return fault.New(fault.NotFound, "file_unknown", "no such file") }
+
+const selectFile = `select ` + fileColumns + `, ` + shareColumns + ` from files f join shares s on s.key = f.home where `
+
+// File implements upload.Store.
+func (d *DB) File(ctx context.Context, id upload.ID) (*upload.File, error) {
+	f := upload.File{Home: &share.Share{}}
+	err := d.find(ctx, fileUnknown(), func(row scan) error {
+		return row(append(fileDest(&f), shareDest(f.Home)...)...)
+	}, selectFile+`f.id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	return &f, nil
+}
+
+const partColumns = `p.number, p.blob, p.off, p.len, p.crc, p.md5, p.received_at`
+
+// partDest gives where partColumns go. They take null for a part that an outer
+// join did not find: its number is then 0.
+func partDest(p *upload.Part) []any {
+	return []any{
+		intoNumber(&p.Number), intoText(&p.Blob), intoNumber(&p.Offset), intoNumber(&p.Length), intoNumber(&p.CRC),
+		intoMD5(&p.MD5), intoTime(&p.ReceivedAt),
+	}
+}
+
+// settle completes a part that was read: the file's own blob is stored as "".
+func settle(p *upload.Part, file upload.Key) {
+	if p.Blob == "" {
+		p.Blob = blob.ID(file)
+	}
+}
+
+func intoMD5(to **[md5.Size]byte) into {
+	return func(src any) error {
+		*to = nil
+		if src == nil {
+			return nil
+		}
+		*to = new([md5.Size]byte)
+		return intoBytes((*to)[:])(src)
+	}
+}
+
+// The file, its home and the part of a number, in one: every part that comes in
+// asks for them twice.
+const selectFileAndPart = `
+	select ` + fileColumns + `, ` + shareColumns + `, ` + partColumns + `
+	from files f join shares s on s.key = f.home left join parts p on p.file = f.key and p.number = $2 where `
+
+// scanFileAndPart reads a row of selectFileAndPart; the part is nil if there is none.
+func scanFileAndPart(row scan) (*upload.File, *upload.Part, error) {
+	f := upload.File{Home: &share.Share{}}
+	var p upload.Part
+	err := row(append(append(fileDest(&f), shareDest(f.Home)...), partDest(&p)...)...)
+	if err != nil || p.Number == 0 {
+		return &f, nil, err
+	}
+	settle(&p, f.Key)
+	return &f, &p, nil
+}
+
+// FileAndPart implements upload.Store.
+func (d *DB) FileAndPart(ctx context.Context, id upload.ID, number int) (f *upload.File, p *upload.Part, err error) {
+	err = d.find(ctx, fileUnknown(), func(row scan) (err error) {
+		f, p, err = scanFileAndPart(row)
+		return err
+	}, selectFileAndPart+`f.id = $1`, id, number)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, p, nil
+}
+
+// FilesOf implements upload.Store. The files have one Home in common.
+func (d *DB) FilesOf(ctx context.Context, home share.Key, after upload.Key, n int) (files []*upload.File, err error) {
+	s, err := d.share(ctx, selectShare+`s.key = $1`, home)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = d.query(ctx, func(row scan) error {
+		f := &upload.File{Home: s}
+		files = append(files, f)
+		return row(fileDest(f)...)
+	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 order by f.key limit $3`, home, after, n)
+	return files, err
+}
+
+const selectParts = `select ` + partColumns + ` from parts p where p.file = $1 and p.number > $2 order by p.number limit $3`
+
+// Parts implements upload.Store.
+func (d *DB) Parts(ctx context.Context, file upload.Key, after, n int) (parts []upload.Part, err error) {
+	err = d.query(ctx, appendPart(&parts, file), selectParts, file, after, n)
+	return parts, err
+}
+
+func appendPart(to *[]upload.Part, file upload.Key) func(scan) error {
+	return func(row scan) error {
+		var p upload.Part
+		err := row(partDest(&p)...)
+		settle(&p, file)
+		*to = append(*to, p)
+		return err
+	}
+}
+
+// lockFile loads a file that nobody else changes until the transaction ends, and
+// its part of this number.
+func lockFile(t tx, key upload.Key, number int) (f *upload.File, p *upload.Part, err error) {
+	err = find(t, fileUnknown(), func(row scan) (err error) {
+		f, p, err = scanFileAndPart(row)
+		return err
+	}, selectFileAndPart+`f.key = $1`+t.lock(" for update of f"), key, number)
+	return f, p, err
+}
+
+// PutPart implements upload.Store. It writes the part's row and the file's.
+func (d *DB) PutPart(
+	ctx context.Context, file upload.Key, number int, change func(f *upload.File, old *upload.Part) (*upload.NewPart, error),
+) error {
+	return d.write(ctx, func(t tx) error {
+		f, old, err := lockFile(t, file, number)
+		if err != nil {
+			return err
+		}
+		p, err := change(f, old)
+		if err != nil {
+			return err
+		}
+		grow(t, f.Home, p.Reserve)
+		updateCounters(t, f)
+		upsertPart(t, f, &p.Part)
+		insertJobs(t, p.Jobs)
+		return nil
+	})
+}
+
+func updateCounters(t tx, f *upload.File) {
+	t.exec(`update files set parts = $1, loose = $2, got = $3, sum = $4 where key = $5`,
+		f.Parts, f.Loose, f.Got, f.Sum, f.Key)
+}
+
+func upsertPart(t tx, f *upload.File, p *upload.Part) {
+	own, sum := p.Blob, any(nil)
+	if own == f.Blob() {
+		own = "" // keeps the row small, and out of the index of loose blobs
+	}
+	if p.MD5 != nil {
+		sum = p.MD5[:]
+	}
+	t.exec(`
+		insert into parts (file, number, blob, off, len, crc, md5, received_at) values ($1, $2, $3, $4, $5, $6, $7, $8)
+		on conflict (file, number) do update set blob = excluded.blob, off = excluded.off, len = excluded.len,
+			crc = excluded.crc, md5 = excluded.md5, received_at = excluded.received_at`,
+		f.Key, p.Number, own, p.Offset, p.Length, p.CRC, sum, p.ReceivedAt)
+}
+
+// Complete implements upload.Store. It writes the file's row and the home's.
+func (d *DB) Complete(ctx context.Context, file upload.Key, change settler) (f *upload.File, err error) {
+	err = d.write(ctx, func(t tx) error {
+		if f, _, err = lockFile(t, file, 0); err != nil || f.State == upload.Complete {
+			return err
+		}
+		if err := rework(t, f, change); err != nil {
+			return err
+		}
+		if f.State == upload.Complete {
+			t.exec(`update shares set open_files = open_files - 1 where key = $1 and open_files > 0`, f.Home.Key)
+			f.Home.OpenFiles--
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Suspect implements upload.Store.
+func (d *DB) Suspect(ctx context.Context, file upload.Key) error {
+	return d.write(ctx, func(t tx) error {
+		t.must(fileUnknown(), `update files set suspect = 1 where key = $1`, file)
+		return nil
+	})
+}
+
+// Unsuspect implements upload.Store.
+func (d *DB) Unsuspect(ctx context.Context, file upload.Key, change settler) error {
+	return d.write(ctx, func(t tx) error {
+		f, _, err := lockFile(t, file, 0)
+		if err != nil {
+			return err
+		}
+		return rework(t, f, change)
+	})
+}
+
+// A settler is the change that Complete and Unsuspect run.
+type settler = func(f *upload.File, parts func() ([]upload.Part, error)) (drop []int, jobs []job.Job, err error)
+
+// rework runs change on a locked file and saves what it did.
+func rework(t tx, f *upload.File, change settler) error {
+	size, got := f.Size, f.Got
+	drop, jobs, err := change(f, func() (all []upload.Part, err error) {
+		err = t.query(appendPart(&all, f.Key), selectAllParts, f.Key)
+		return all, err
+	})
+	if err != nil {
+		return err
+	}
+	if size == upload.Unknown {
+		grow(t, f.Home, f.Got-got) // parts were paid one by one: what is dropped is given back
+	}
+	t.exec(`
+		update files set size = $1, state = $2, parts = $3, loose = $4, got = $5, sum = $6, suspect = $7, completed_at = $8
+		where key = $9`,
+		f.Size, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Suspect, f.CompletedAt, f.Key)
+	for _, n := range drop {
+		t.exec(`delete from parts where file = $1 and number = $2`, f.Key, n)
+	}
+	insertJobs(t, jobs)
+	return nil
+}
+
+const selectAllParts = `select ` + partColumns + ` from parts p where p.file = $1 order by p.number`
+
+func insertFiles(t tx, home share.Key, files []*upload.File) {
+	for _, f := range files {
+		t.exec(`
+			insert into files (key, home, id, name, local, size, chunk, upload, state, parts, loose, got, sum, suspect,
+				created_at, completed_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			f.Key, home, f.ID, f.Name, f.Local, f.Size, f.Chunk, f.Upload, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Suspect,
+			f.CreatedAt, f.CompletedAt)
+	}
+}

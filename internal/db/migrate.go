@@ -1,0 +1,197 @@
+package db
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ferry-server/ferry/internal/fault"
+)
+
+// The migrations, in the order of their numbers. One that was released is never
+// changed again. They are in SQLite's words.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// forPostgres makes SQLite's words PostgreSQL's. Types and table options are the
+// only upper-case words of the migrations. Collation "C" compares text bytewise,
+// as SQLite does.
+var forPostgres = strings.NewReplacer(
+	") STRICT, WITHOUT ROWID", ")",
+	"TEXT", `text collate "C"`,
+	"INTEGER", "bigint",
+	"BLOB", "bytea",
+)
+
+// A migrator is an engine while its schema is brought up to date.
+type migrator interface {
+	// version gives the number of the last migration that was applied, 0 for an
+	// empty database.
+	version(ctx context.Context) (int, error)
+	// backup keeps a copy of a database of this version where that is ours to do.
+	backup(ctx context.Context, version int) error
+	// apply runs one migration and notes its number, all or nothing. It does
+	// nothing when another process has applied it meanwhile.
+	apply(ctx context.Context, number int, script string) error
+}
+
+// migrate applies what is missing. A database newer than the program is refused:
+// nobody knows what its rows mean.
+func migrate(ctx context.Context, m migrator) error {
+	scripts, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+	if err != nil {
+		return err
+	}
+	have, err := m.version(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if have > len(scripts) {
+		return fault.New(fault.Invalid, "schema_newer",
+			"the database has schema %d, this ferry knows schemas up to %d: run a newer one", have, len(scripts))
+	}
+	if have > 0 && have < len(scripts) {
+		if err := m.backup(ctx, have); err != nil {
+			return fmt.Errorf("back up the database before its migration: %w", err)
+		}
+	}
+	for i, name := range scripts[have:] {
+		script, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			return err
+		}
+		if err := m.apply(ctx, have+i+1, string(script)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// SQLite keeps the number in its file's header.
+
+func (s *sqlite) version(ctx context.Context) (v int, err error) {
+	err = s.writer.QueryRowContext(ctx, "pragma user_version").Scan(&v)
+	return v, err
+}
+
+func (s *sqlite) apply(ctx context.Context, number int, script string) (err error) {
+	if _, err := s.writer.ExecContext(ctx, "begin immediate"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_, _ = s.writer.ExecContext(context.WithoutCancel(ctx), "rollback")
+		}
+	}()
+	have, err := s.version(ctx)
+	if err != nil {
+		return err
+	}
+	if have < number {
+		if err := s.before("migrate"); err != nil {
+			return err
+		}
+		if _, err := s.writer.ExecContext(ctx, fmt.Sprintf("%s\n; pragma user_version = %d", script, number)); err != nil {
+			return err
+		}
+	}
+	_, err = s.writer.ExecContext(ctx, "commit")
+	return err
+}
+
+// backup writes a copy beside the database, such as ferry.db.schema-1, in place
+// of one that an earlier attempt left: the database may have changed since.
+func (s *sqlite) backup(ctx context.Context, version int) error {
+	final := fmt.Sprintf("%s.schema-%d", s.path, version)
+	part := final + ".part"
+	if err := os.Remove(part); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if _, err := s.writer.ExecContext(ctx, "vacuum into $1", part); err != nil {
+		return err
+	}
+	if err := os.Chmod(part, 0o600); err != nil {
+		return err
+	}
+	if err := syncPath(part); err != nil {
+		return err
+	}
+	if err := os.Rename(part, final); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(final))
+}
+
+// syncPath brings a file or folder to stable storage.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// PostgreSQL keeps the number in a table of one row. Backups are its operator's.
+
+func (p *postgres) version(ctx context.Context) (v int, err error) {
+	err = p.script(ctx, "create table if not exists schema_version (version bigint not null)")
+	if err != nil {
+		return 0, err
+	}
+	err = p.pool.QueryRow(ctx, "select coalesce(max(version), 0) from schema_version").Scan(&v)
+	return v, err
+}
+
+func (p *postgres) backup(context.Context, int) error { return nil }
+
+func (p *postgres) apply(ctx context.Context, number int, script string) error {
+	if err := p.before("migrate"); err != nil {
+		return err
+	}
+	// Nodes that start together: the second waits for the lock, and then finds the
+	// number there. Its whole script is skipped by leaving the transaction.
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	t, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = t.Rollback(context.WithoutCancel(ctx)) }() // does nothing after Commit
+	if _, err := t.Exec(ctx, lockSchema); err != nil {
+		return err
+	}
+	var have int
+	if err := t.QueryRow(ctx, "select coalesce(max(version), 0) from schema_version").Scan(&have); err != nil {
+		return err
+	}
+	if have >= number {
+		return nil
+	}
+	// Without arguments pgx sends a text of several statements as it is.
+	if _, err := t.Exec(ctx, forPostgres.Replace(script)); err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, "insert into schema_version (version) values ($1)", number); err != nil {
+		return err
+	}
+	return t.Commit(ctx)
+}
+
+// lockSchema makes nodes that start together migrate one after the other. The
+// number is ours alone in a database that is ours alone.
+const lockSchema = "select pg_advisory_xact_lock(7236839)"
+
+func (p *postgres) script(ctx context.Context, text string) error {
+	// Two "if not exists" at once can both find nothing, so this is locked too.
+	_, err := p.pool.Exec(ctx, "begin; "+lockSchema+"; "+text+"; commit")
+	return err
+}

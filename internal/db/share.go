@@ -1,0 +1,183 @@
+package db
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
+	"github.com/ferry-server/ferry/internal/upload"
+)
+
+const shareColumns = `s.key, s.id, s.kind, s.account, s.room, s.state, s.code, s.hash, s.name, s.message, s.sealed,
+	s.files, s.open_files, s.size, s.idle, s.created_at, s.ready_at, s.expires_at, s.version`
+
+// shareDest gives where shareColumns go.
+func shareDest(s *share.Share) []any {
+	return []any{
+		&s.Key, &s.ID, &s.Kind, &s.Owner.Account, &s.Owner.Room, &s.State, intoText(&s.Code), &s.Hash, &s.Name, &s.Message,
+		intoBool(&s.Sealed), &s.Files, &s.OpenFiles, &s.Size, intoDuration(&s.Idle), intoTime(&s.CreatedAt),
+		intoTime(&s.ReadyAt), intoTime(&s.ExpiresAt), &s.Version,
+	}
+}
+
+const selectShare = `select ` + shareColumns + ` from shares s where `
+
+// ByID implements share.Store.
+func (d *DB) ByID(ctx context.Context, id share.ID) (*share.Share, error) {
+	return d.share(ctx, selectShare+`s.id = $1`, id)
+}
+
+// ByCode implements share.Store.
+func (d *DB) ByCode(ctx context.Context, code string) (*share.Share, error) {
+	return d.share(ctx, selectShare+`s.code = $1`, code)
+}
+
+func (d *DB) share(ctx context.Context, sql string, arg any) (*share.Share, error) {
+	var s share.Share
+	err := d.find(ctx, share.NotFound(), func(row scan) error { return row(shareDest(&s)...) }, sql, arg)
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// lockShare loads a share that nobody else changes until the transaction ends.
+func lockShare(t tx, key share.Key) (*share.Share, error) {
+	var s share.Share
+	err := find(t, share.NotFound(), func(row scan) error { return row(shareDest(&s)...) },
+		selectShare+`s.key = $1`+t.lock(" for update"), key)
+	return &s, err
+}
+
+// Update implements share.Store.
+func (d *DB) Update(
+	ctx context.Context, key share.Key, change func(*share.Share) ([]job.Job, error),
+) (s *share.Share, err error) {
+	err = d.write(ctx, func(t tx) error {
+		if s, err = lockShare(t, key); err != nil {
+			return err
+		}
+		before := *s
+		jobs, err := change(s)
+		if err != nil {
+			return err
+		}
+		if s.State < before.State {
+			return fault.New(fault.Internal, "state_backwards", "a share was to go from %v back to %v", before.State, s.State)
+		}
+		if *s != before {
+			s.Version++
+			t.exec(`
+				update shares set state = $1, name = $2, message = $3, sealed = $4, idle = $5, ready_at = $6,
+					expires_at = $7, version = $8
+				where key = $9`,
+				s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, key)
+		}
+		if before.State <= share.Ready && s.State > share.Ready {
+			release(t, s)
+		}
+		insertJobs(t, jobs)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// release gives back what the share held of its account's quota. The share is locked.
+func release(t tx, s *share.Share) {
+	t.exec(`
+		update accounts set used = used - (select reserved from shares where key = $1) where id = $2`, s.Key, s.Owner.Account)
+	t.exec(`update shares set reserved = 0 where key = $1`, s.Key)
+}
+
+// reserve takes n bytes of the account's quota; n may be negative.
+func reserve(t tx, owner account.ID, n int64) {
+	if n == 0 {
+		return
+	}
+	t.must(fault.New(fault.Full, "quota_exceeded", "the account has no room for that"), `
+		update accounts set used = used + $1
+		where id = $2 and (cast($1 as bigint) < 0 or used <= case when quota = 0 then $3 else quota end - $1)`,
+		n, owner, int64(math.MaxInt64))
+}
+
+// grow makes a share that is locked, or about to be by this, n bytes larger; its
+// account pays. A share that has ended takes nothing: what it held is released.
+func grow(t tx, s *share.Share, n int64) {
+	if n == 0 {
+		return
+	}
+	t.must(fault.New(fault.Gone, "transfer_expired", "it has expired"), `
+		update shares set size = size + $1, reserved = reserved + $1 where key = $2 and state <= 2`, n, s.Key)
+	reserve(t, s.Owner.Account, n)
+}
+
+// createShare adds a share with what it holds.
+func (d *DB) createShare(ctx context.Context, s *share.Share, files []*upload.File, links []*board.Link) error {
+	err := d.write(ctx, func(t tx) error {
+		t.exec(`
+			insert into shares (key, id, kind, account, room, state, code, hash, name, message, sealed, files, open_files,
+				size, reserved, idle, created_at, ready_at, expires_at, version)
+			values ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19)`,
+			s.Key, s.ID, s.Kind, s.Owner.Account, s.Owner.Room, s.State, s.Code, s.Hash, s.Name, s.Message, s.Sealed, s.Files,
+			s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version)
+		insertFiles(t, s.Key, files)
+		insertLinks(t, s.Key, links)
+		// Last, because every other creation of the account waits for this row.
+		reserve(t, s.Owner.Account, s.Size)
+		return nil
+	})
+	return taken(err, idTaken())
+}
+
+func idTaken() error { return fault.New(fault.Conflict, "id_taken", "the name is in use") }
+
+// CreateTransfer implements transfer.Store.
+func (d *DB) CreateTransfer(ctx context.Context, t *transfer.Transfer, files []*upload.File) error {
+	return d.createShare(ctx, &t.Share, files, nil)
+}
+
+// Transfer implements transfer.Store.
+func (d *DB) Transfer(ctx context.Context, id share.ID) (*transfer.Transfer, error) {
+	s, err := d.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.Kind != share.Transfer {
+		return nil, share.NotFound()
+	}
+	return &transfer.Transfer{Share: *s}, nil
+}
+
+// UpdateTransfer implements transfer.Store.
+func (d *DB) UpdateTransfer(
+	ctx context.Context, key share.Key, change func(*transfer.Transfer) ([]job.Job, error),
+) (*transfer.Transfer, error) {
+	s, err := d.Update(ctx, key, func(s *share.Share) ([]job.Job, error) {
+		t := transfer.Transfer{Share: *s}
+		jobs, err := change(&t)
+		*s = t.Share
+		return jobs, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &transfer.Transfer{Share: *s}, nil
+}
+
+// Due implements share.Store.
+func (d *DB) Due(ctx context.Context, now time.Time, n int) (keys []share.Key, err error) {
+	err = d.query(ctx, func(row scan) error {
+		keys = append(keys, "")
+		return row(&keys[len(keys)-1])
+	}, `select key from shares where state <= 2 and expires_at <= $1 order by expires_at limit $2`, now, n)
+	return keys, err
+}

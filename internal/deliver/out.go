@@ -1,0 +1,159 @@
+package deliver
+
+import (
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// A peer that takes nothing for stallTime is cut. Each step of stepSize gets
+	// as long, so that a slow peer is one of less than 1 KiB a second, as for
+	// uploads. Small steps cost nothing that could be measured.
+	stallTime = 5 * time.Minute
+	stepSize  = 256 << 10
+
+	// Of bytes that the kernel cannot send for us. 32 KiB, io.Copy's, cost a little
+	// more, and 256 KiB no less; but a thousand slow peers hold one each.
+	bufferSize = 64 << 10
+)
+
+// An out is the body of one answer. Its status and headers go out with its first
+// byte and not before: until then a Source can fail and a door can say so.
+type out struct {
+	w      http.ResponseWriter
+	conn   *http.ResponseController
+	begin  func()        // writes status and headers
+	kernel io.ReaderFrom // nil if there is no sendfile
+	sender
+	renewed time.Time
+
+	lead     []byte // goes out before the next byte of the body
+	body     int64  // bytes of the body that were handed over
+	begun    bool
+	peerGone bool
+}
+
+func newOut(w http.ResponseWriter, r *http.Request, s sender, begin func()) *out {
+	o := &out{w: w, conn: http.NewResponseController(w), begin: begin, sender: s}
+	if r.TLS == nil && r.ProtoMajor == 1 {
+		// Not looked for by Unwrap: a writer that hides ReadFrom may change what
+		// passes through it.
+		o.kernel, _ = w.(io.ReaderFrom)
+	}
+	return o
+}
+
+// start makes sure that all that belongs before the next byte is written.
+func (o *out) start() error {
+	if !o.begun {
+		o.begun = true
+		o.begin()
+	}
+	if len(o.lead) == 0 {
+		return nil
+	}
+	lead := o.lead
+	o.lead = nil
+	_, err := o.write(lead)
+	return err
+}
+
+// finish writes what is left and learns whether the connection took it.
+func (o *out) finish() error {
+	if err := o.start(); err != nil {
+		return err
+	}
+	err := o.conn.Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	o.peerGone = err != nil
+	return err
+}
+
+func (o *out) Write(p []byte) (int, error) {
+	if err := o.start(); err != nil {
+		return 0, err
+	}
+	n, err := o.write(p)
+	o.body += int64(n)
+	return n, err
+}
+
+func (o *out) write(p []byte) (int, error) {
+	o.renew()
+	n, err := o.w.Write(p)
+	o.peerGone = err != nil
+	return n, err
+}
+
+// renew moves the deadline on, if a good part of it has gone: over HTTP/2 each
+// change is a message to another goroutine.
+func (o *out) renew() {
+	now := time.Now()
+	if now.Sub(o.renewed) < o.stall/16 {
+		return
+	}
+	o.renewed = now
+	// A writer that has no deadline (a recorder in a test) does without.
+	_ = o.conn.SetWriteDeadline(now.Add(o.stall))
+}
+
+// ReadFrom implements io.ReaderFrom, for io.CopyN from a store's Reader.
+func (o *out) ReadFrom(src io.Reader) (int64, error) {
+	if err := o.start(); err != nil {
+		return 0, err
+	}
+	if o.kernel == nil {
+		return o.copy(src)
+	}
+	// The kernel is only asked if it sees an *os.File behind one LimitedReader.
+	limited, ok := src.(*io.LimitedReader)
+	if !ok {
+		limited = &io.LimitedReader{R: src, N: math.MaxInt64}
+	}
+	var sum int64
+	for limited.N > 0 {
+		o.renew()
+		step := min(o.step, limited.N)
+		n, err := o.kernel.ReadFrom(&io.LimitedReader{R: limited.R, N: step})
+		sum += n
+		o.body += n
+		limited.N -= n
+		if err != nil || n < step {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// copy is ReadFrom where bytes must pass through us, to be encrypted or framed.
+func (o *out) copy(src io.Reader) (int64, error) {
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
+	var sum int64
+	for {
+		n, err := io.ReadFull(src, buf[:])
+		if n > 0 {
+			wrote, err := o.write(buf[:n])
+			sum += int64(wrote)
+			o.body += int64(wrote)
+			if err != nil {
+				return sum, err
+			}
+		}
+		switch {
+		case err == io.EOF, err == io.ErrUnexpectedEOF:
+			return sum, nil
+		case err != nil:
+			return sum, err
+		}
+	}
+}
+
+// buffers are of no one: nothing outlives the copy that took one.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}

@@ -78,7 +78,9 @@ func (c Content) Slice(off, n int64) Content {
 type Store interface {
 	// Edit opens the blob for writing and makes it when it is missing. The blob
 	// need not exist durably before the first Sync. Several Writers of one blob
-	// may be open at once; where they write is between their owners.
+	// may be open at once; where they write is between their owners. Internal
+	// "sync_failed" for a blob one of whose syncs failed: it takes no more bytes,
+	// another one may.
 	Edit(ctx context.Context, id ID) (Writer, error)
 
 	// Open opens the blob for reading. On a local disk the Reader is the bare
@@ -86,7 +88,8 @@ type Store interface {
 	Open(ctx context.Context, id ID) (Reader, error)
 
 	// Remove deletes the blob for good. One that is missing is no error.
-	// Readers that are open keep what they have.
+	// Readers that are open keep what they have; a Writer that is open, and an
+	// Edit at the same moment, may be told NotFound "blob_missing".
 	Remove(ctx context.Context, id ID) error
 
 	// Walk calls f with every blob there is, in the order of their ids, for
@@ -118,7 +121,8 @@ type Writer interface {
 	// moment share one fdatasync, which starts after the last write of each.
 	// When it fails, everything written to the blob since the last good sync may
 	// be lost, all who shared it are told, and every later Sync on this blob
-	// fails too: a failed fsync is final, the kernel may have dropped the pages.
+	// fails too, with Internal "sync_failed": a failed fsync is final, the kernel
+	// may have dropped the pages.
 	Sync(ctx context.Context) error
 
 	// Close lets the blob go. What was not synced may be lost.

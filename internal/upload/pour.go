@@ -24,13 +24,9 @@ var (
 )
 
 // pour is the one body loop of all doors: it writes the body to the place, never
-// past its end, counts, sums, compares with what was announced, and syncs. The
-// returned part is not promised by any row yet.
-func (s *Service) pour(ctx context.Context, at blob.Segment, p Put) (_ *Part, err error) {
-	w, err := s.blobs.Edit(ctx, at.Blob)
-	if err != nil {
-		return nil, err
-	}
+// past its end, counts, sums, compares with what was announced, syncs, and closes
+// w. The returned part is not promised by any row yet.
+func (s *Service) pour(ctx context.Context, w blob.Writer, at blob.Segment, p Put) (_ *Part, err error) {
 	defer func() {
 		if cerr := w.Close(); err == nil && cerr != nil {
 			err = cerr // an error on close counts: it may speak of the write

@@ -2,6 +2,7 @@ package upload
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -127,19 +128,37 @@ func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
 		return nil, err
 	}
 	if slot, ok := f.Slot(p.Number); ok && claimed && old == nil && !f.Suspect && p.Length == slot.Length {
-		part, err := s.pour(ctx, slot, p)
+		w, err := s.blobs.Edit(ctx, slot.Blob)
 		if err == nil {
-			return s.record(ctx, f, part)
+			return s.putInPlace(ctx, f, w, slot, p)
 		}
-		if fault.Is(err, "sync_failed") {
-			// A failed fsync is final for the blob (see blob.Writer.Sync).
-			if serr := s.store.Suspect(context.WithoutCancel(ctx), f.Key); serr != nil {
-				return nil, serr
-			}
+		if !fault.Is(err, "sync_failed") {
+			return nil, err
 		}
-		return nil, err
+		if err := s.suspect(ctx, f); err != nil {
+			return nil, err
+		}
 	}
 	return s.putLoose(ctx, f, old, p)
+}
+
+// putInPlace takes a part into its slot of the planned blob.
+func (s *Service) putInPlace(ctx context.Context, f *File, w blob.Writer, slot blob.Segment, p Put) (*Part, error) {
+	part, err := s.pour(ctx, w, slot, p)
+	if err == nil {
+		return s.record(ctx, f, part)
+	}
+	if fault.Is(err, "sync_failed") {
+		err = errors.Join(err, s.suspect(ctx, f))
+	}
+	return nil, err
+}
+
+// suspect notes that a sync of the file's planned blob failed. That is final for
+// the blob (see blob.Writer.Sync): parts go elsewhere from now on, and those it
+// has are read again before the file is completed.
+func (s *Service) suspect(ctx context.Context, f *File) error {
+	return s.store.Suspect(context.WithoutCancel(ctx), f.Key)
 }
 
 func (s *Service) mayPut(ctx context.Context, f *File, p Put) error {
@@ -188,7 +207,11 @@ func (s *Service) Room(ctx context.Context) error { return s.room(ctx, s.limits.
 // putLoose takes a part into a blob of its own.
 func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Part, error) {
 	own := blob.ID(s.ids.Key())
-	part, err := s.pour(ctx, blob.Segment{Blob: own, Length: s.most(f)}, p)
+	w, err := s.blobs.Edit(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	part, err := s.pour(ctx, w, blob.Segment{Blob: own, Length: s.most(f)}, p)
 	if err == nil {
 		same := false
 		if same, err = s.same(ctx, old, part); same && err == nil && (part.MD5 == nil || old.MD5 != nil) {

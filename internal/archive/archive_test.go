@@ -430,8 +430,10 @@ func TestZip64ByOtherPrograms(t *testing.T) {
 	const n = max32 + 10
 	e := huge(n)
 	e.CRC32 = blob.ShiftCRC(0xffffffff, n) ^ 0xffffffff // of zeros
-	after := Entry{Name: "after", Size: 1, CRC32: crc32.ChecksumIEEE([]byte{0}), Modified: modified,
-		Content: blob.Content{{Blob: "zeros", Length: 1}}}
+	after := Entry{
+		Name: "after", Size: 1, CRC32: crc32.ChecksumIEEE([]byte{0}), Modified: modified,
+		Content: blob.Content{{Blob: "zeros", Length: 1}},
+	}
 	z := layout(t, []Entry{e, after})
 	path := filepath.Join(t.TempDir(), "huge.zip")
 	f, err := os.Create(path)

@@ -7,10 +7,11 @@
 package id
 
 import (
+	"bytes"
 	"crypto/rand"
 	"io"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,11 +26,14 @@ const (
 // KeyLen is the length of every key: 10 characters of time, 16 of randomness.
 const KeyLen = 26
 
-// A Source makes names. It is safe for concurrent use if its reader is; a
-// simulation gives it a seeded reader and its own clock.
+// A Source makes names. It is safe for concurrent use; a simulation gives it a
+// seeded reader and its own clock.
 type Source struct {
 	now  func() time.Time
 	rand io.Reader
+
+	mu   sync.Mutex // guards last, and rand for keys and text alike
+	last [16]byte   // the key made last, in bytes
 }
 
 // NewSource gives a Source on this clock and the system's randomness.
@@ -39,37 +43,46 @@ func NewSource(now func() time.Time) *Source { return &Source{now: now, rand: ra
 func NewSeeded(now func() time.Time, r io.Reader) *Source { return &Source{now: now, rand: r} }
 
 // Key gives a new primary key: 48 bits of milliseconds and 80 random bits in
-// Crockford's base 32 (the layout of a ULID, in lower case), so keys made later
-// compare greater, bytewise, down to the millisecond. Neighbours in time are
-// neighbours in the index: at a million rows random keys cost four times as
-// much per commit.
+// Crockford's base 32 (the layout of a ULID, in lower case). It compares greater,
+// bytewise, than every key that this Source made before, so things stay in the
+// order in which they were made, and neighbours in time are neighbours in the
+// index: at a million rows random keys cost four times as much per commit.
 func (s *Source) Key() string {
-	var b [16]byte
-	ms := uint64(s.now().UnixMilli())
-	b[0], b[1], b[2], b[3], b[4], b[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
-	s.read(b[6:])
+	b := at(s.now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if bytes.Compare(b[:6], s.last[:6]) > 0 {
+		s.fill(b[6:])
+	} else { // the same millisecond, or a clock that was set back: count on from the last
+		b = s.last
+		for i := len(b) - 1; i >= 0; i-- {
+			if b[i]++; b[i] != 0 {
+				break
+			}
+		}
+	}
+	s.last = b
 	return encode(b)
 }
 
-// Keys gives n new primary keys that ascend: the order in which things were
-// made together is the order of their keys.
+func at(t time.Time) (b [16]byte) {
+	ms := uint64(t.UnixMilli())
+	b[0], b[1], b[2], b[3], b[4], b[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
+	return b
+}
+
+// Keys gives n new primary keys, in the order in which they were made.
 func (s *Source) Keys(n int) []string {
 	keys := make([]string, n)
 	for i := range keys {
 		keys[i] = s.Key()
 	}
-	slices.Sort(keys)
 	return keys
 }
 
 // Before gives the least key of the moment t: every key made at t or later
 // compares greater or equal.
-func Before(t time.Time) string {
-	var b [16]byte
-	ms := uint64(t.UnixMilli())
-	b[0], b[1], b[2], b[3], b[4], b[5] = byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms)
-	return encode(b)
-}
+func Before(t time.Time) string { return encode(at(t)) }
 
 // IsKey reports whether s has the form of a key.
 func IsKey(s string) bool {
@@ -90,8 +103,10 @@ func (s *Source) Text(alphabet string, n int) string {
 	out := make([]byte, 0, n)
 	limit := 256 - 256%len(alphabet) // bytes from here on would favour the first characters
 	var buf [64]byte
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for len(out) < n {
-		s.read(buf[:])
+		s.fill(buf[:])
 		for _, c := range buf {
 			if int(c) < limit && len(out) < n {
 				out = append(out, alphabet[int(c)%len(alphabet)])
@@ -101,7 +116,7 @@ func (s *Source) Text(alphabet string, n int) string {
 	return string(out)
 }
 
-func (s *Source) read(b []byte) {
+func (s *Source) fill(b []byte) {
 	// crypto/rand never fails (it ends the program instead), a seeded reader is endless.
 	if _, err := io.ReadFull(s.rand, b); err != nil {
 		panic("id: no randomness: " + err.Error())

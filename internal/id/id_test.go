@@ -30,11 +30,26 @@ func TestKeysSortByTime(t *testing.T) {
 	}
 }
 
-func TestKeysAreUnique(t *testing.T) {
-	s := NewSource(func() time.Time { return time.UnixMilli(1) })
+func TestKeysAscendWhateverTheClockDoes(t *testing.T) {
+	for name, step := range map[string]time.Duration{"stands": 0, "goes back": -time.Millisecond} {
+		now := time.UnixMilli(1_000_000)
+		s := NewSource(func() time.Time { now = now.Add(step); return now })
+		last := ""
+		for range 10_000 {
+			k := s.Key()
+			if k <= last {
+				t.Fatalf("the clock %s: %q after %q", name, k, last)
+			}
+			last = k
+		}
+	}
+}
+
+func TestTwoSourcesDoNotMeet(t *testing.T) {
+	at := func() time.Time { return time.UnixMilli(1) }
 	seen := map[string]bool{}
 	for range 10_000 {
-		k := s.Key()
+		k := NewSource(at).Key()
 		if seen[k] {
 			t.Fatalf("%q twice", k)
 		}

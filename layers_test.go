@@ -91,9 +91,11 @@ var worldly = []string{"net", "net/http", "net/rpc", "net/smtp", "database/sql",
 // readsClock lists who may ask for the time instead of being given now, and why.
 // A name that ends in a slash stands for all below it.
 var readsClock = map[string]string{
-	"cmd/":            "wires time.Now into everything else",
-	"internal/server": "times requests, and sets deadlines of sockets",
-	"internal/wire":   "sets deadlines of sockets, which the kernel counts by its own clock",
+	"cmd/":             "wires time.Now into everything else",
+	"internal/deliver": "sets deadlines of sockets, which the kernel counts by its own clock",
+	"internal/server":  "times requests, and sets deadlines of sockets",
+	"internal/wire":    "sets deadlines of sockets, which the kernel counts by its own clock",
+	"test/":            "measures",
 }
 
 // A pkg is one directory of Go files.

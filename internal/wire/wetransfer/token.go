@@ -1,0 +1,74 @@
+package wetransfer
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/keyring"
+)
+
+// tokens makes and reads the bearer tokens of this API. Clients take them for
+// opaque, but the documents show JSON Web Tokens, and say that one lives a year.
+type tokens struct {
+	keys   jwt.VerificationKeySet // the first signs
+	parser *jwt.Parser
+	now    func() time.Time
+	life   time.Duration
+}
+
+// claims of a token. The subject is the user identifier; without one there is none.
+type claims struct {
+	jwt.RegisteredClaims
+	Key   account.KeyID `json:"key"`   // the API key that it was made with
+	Epoch int           `json:"epoch"` // of that key
+}
+
+func newTokens(ring *keyring.Ring, now func() time.Time, life time.Duration) *tokens {
+	t := &tokens{now: now, life: life}
+	for _, k := range ring.Keys("wetransfer-token") {
+		t.keys.Keys = append(t.keys.Keys, k)
+	}
+	t.parser = jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(now))
+	return t
+}
+
+// issue makes a token for the key, in the room of the identifier.
+func (t *tokens) issue(k *account.APIKey, identifier string) (string, error) {
+	now := t.now()
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Subject:   identifier,
+			IssuedAt:  jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(now.Add(t.life)),
+		},
+		Key:   k.ID,
+		Epoch: k.Epoch,
+	}).SignedString(t.keys.Keys[0])
+}
+
+// actor tells who acts with the key and the token of r: Unauthenticated
+// "token_invalid" for a token that is absent, forged, expired, or another key's.
+func (t *tokens) actor(r *http.Request, k *account.APIKey) (account.Actor, error) {
+	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return account.Actor{}, fault.New(fault.Unauthenticated, codeToken, "no bearer token")
+	}
+	var c claims
+	_, err := t.parser.ParseWithClaims(strings.TrimSpace(text), &c, func(*jwt.Token) (any, error) { return t.keys, nil })
+	if err != nil {
+		return account.Actor{}, fault.Wrap(fault.Unauthenticated, codeToken, err, "the token is not valid")
+	}
+	if c.Key != k.ID || c.Epoch != k.Epoch {
+		return account.Actor{}, fault.New(fault.Unauthenticated, codeToken, "the token belongs to another API key")
+	}
+	if c.Subject == "" {
+		return k.Actor(nil), nil
+	}
+	return k.Actor(&c.Subject), nil
+}

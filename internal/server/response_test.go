@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/testenv"
@@ -96,47 +95,6 @@ func TestDownloadOverTLS(t *testing.T) {
 		if (resp.ProtoMajor == 2) != http2 {
 			t.Errorf("it was %s", resp.Proto)
 		}
-	}
-}
-
-// A slowWriter notes the sizes of what it is given.
-type slowWriter struct {
-	takes time.Duration
-	sizes []int
-}
-
-func (w *slowWriter) Write(b []byte) (int, error) {
-	w.sizes = append(w.sizes, len(b))
-	time.Sleep(w.takes)
-	return len(b), nil
-}
-
-func TestCopyGrowing(t *testing.T) {
-	lost := errors.New("lost")
-	for _, tt := range []struct {
-		name  string
-		src   io.Reader
-		takes time.Duration
-		last  int // size of the piece before the end
-		n     int64
-		err   error
-	}{
-		{"a quick client gets large pieces", bytes.NewReader(make([]byte, 2*largeCopy+smallCopy+1)), 0, largeCopy, 2*largeCopy + smallCopy + 1, nil},
-		{"a slow one small ones", bytes.NewReader(make([]byte, 3*smallCopy+1)), 2 * quick, smallCopy, 3*smallCopy + 1, nil},
-		{"nothing is nothing", strings.NewReader(""), 0, 0, 0, nil},
-		{"a source may fail", io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(lost)), 0, 0, 3, lost},
-		{"data may come with the end", iotest.DataErrReader(strings.NewReader("abc")), 0, 0, 3, nil},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			w := slowWriter{takes: tt.takes}
-			n, err := copyGrowing(&w, tt.src)
-			if n != tt.n || !errors.Is(err, tt.err) {
-				t.Errorf("%d bytes, %v; want %d, %v", n, err, tt.n, tt.err)
-			}
-			if len(w.sizes) > 1 && w.sizes[len(w.sizes)-2] != tt.last {
-				t.Errorf("pieces %v, want %d at last", w.sizes, tt.last)
-			}
-		})
 	}
 }
 

@@ -109,7 +109,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	from := s.origin(r)
 	from.RequestID = rand.Text()[:16]
 	r = r.WithContext(wire.WithOrigin(r.Context(), from.Origin))
-	w := newResponse(rw, r, from.RequestID)
+	w := newResponse(rw, from.RequestID)
 	secure(w.Header(), from.https)
 	if s.log.Enabled(r.Context(), slog.LevelDebug) {
 		defer s.logRequest(w, r, time.Now())

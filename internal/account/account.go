@@ -324,8 +324,17 @@ func (s *Service) SetupToken(ctx context.Context) (Secret, error) {
 	if has || err != nil {
 		return "", err
 	}
-	t := Secret(s.ids.Text(id.Base62, 32))
+	t := Secret(s.ids.Text(id.Base62, SetupTokenLen))
 	return t, s.store.PutSetup(ctx, hashOf(t))
+}
+
+// SetupTokenLen is the length of every set-up token.
+const SetupTokenLen = 32
+
+// SetupOpen tells whether there is something to set up: nobody is an admin yet.
+func (s *Service) SetupOpen(ctx context.Context) (bool, error) {
+	has, err := s.store.HasAdmin(ctx)
+	return !has, err
 }
 
 // UseSetup spends the set-up token on the first admin, and makes an API key for

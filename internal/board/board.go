@@ -210,6 +210,12 @@ func (s *Service) Items(ctx context.Context, b *Board) ([]Item, error) {
 	return items, err
 }
 
+// Links gives the links of a board to anybody who may see it: who that is was
+// decided where the share was found (share.Service).
+func (s *Service) Links(ctx context.Context, key share.Key) ([]*Link, error) {
+	return s.store.Links(ctx, key)
+}
+
 // File finds a file on one of the owner's boards: NotFound "file_unknown" when
 // there is no such file at all, Forbidden "file_foreign" when it is on another's
 // board (WeTransfer's documents answer the two apart), Gone when the board's life

@@ -110,6 +110,7 @@ func (d *DB) Forget(ctx context.Context, before time.Time, n int) (gone int, err
 		}
 		for _, k := range keys {
 			t.exec(`delete from links where home = $1`, k)
+			t.exec(`delete from objects where share = (select id from shares where key = $1)`, k)
 			t.exec(`delete from shares where key = $1`, k)
 		}
 		gone = len(keys)

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/object"
 )
 
 // maxPage is how much one answer lists ("ListObjectsV2": MaxKeys).
@@ -98,7 +99,7 @@ func newListing(query url.Values) (*listing, error) {
 		}
 	}
 	for _, text := range []string{l.prefix, l.delimiter, after} {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || len(text) > maxKey {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || len(text) > object.MaxKey {
 			return nil, fault.New(fault.Invalid, "argument", "no key is like that")
 		}
 	}
@@ -180,7 +181,7 @@ func (h *Handler) fill(r *request, l *listing, body *listBody) (last string, err
 	return last, nil
 }
 
-func (l *listing) content(o Object) contentBody {
+func (l *listing) content(o object.Object) contentBody {
 	c := contentBody{
 		Key: l.encode(o.Key), LastModified: o.WrittenAt.UTC().Format(timeFormat), ETag: o.ETag, Size: o.Size,
 		StorageClass: "STANDARD",

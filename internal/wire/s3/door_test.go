@@ -24,6 +24,7 @@ import (
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/object"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -249,26 +250,26 @@ func (k *keys) KeyByID(_ context.Context, kid account.KeyID) (*account.APIKey, e
 // objects is s3.Objects in memory, as simply as can be.
 type objects struct {
 	mu     sync.Mutex
-	list   []s3.Object
+	list   []object.Object
 	shares share.Store
 }
 
 func (o *objects) index(owner account.Owner, key string) int {
-	return slices.IndexFunc(o.list, func(x s3.Object) bool { return x.Owner == owner && x.Key == key })
+	return slices.IndexFunc(o.list, func(x object.Object) bool { return x.Owner == owner && x.Key == key })
 }
 
-func (o *objects) Object(_ context.Context, owner account.Owner, key string) (*s3.Object, error) {
+func (o *objects) Object(_ context.Context, owner account.Owner, key string) (*object.Object, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	i := o.index(owner, key)
 	if i < 0 {
-		return nil, fault.New(fault.NotFound, "object_unknown", "no such object")
+		return nil, object.Unknown()
 	}
 	x := o.list[i]
 	return &x, nil
 }
 
-func (o *objects) PutObject(_ context.Context, n s3.Object) (*s3.Object, error) {
+func (o *objects) PutObject(_ context.Context, n object.Object) (*object.Object, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	i := o.index(n.Owner, n.Key)
@@ -278,7 +279,7 @@ func (o *objects) PutObject(_ context.Context, n s3.Object) (*s3.Object, error) 
 		return nil, nil
 	case o.list[i].File == n.File:
 		return nil, nil
-	case o.list[i].WrittenAt.After(n.WrittenAt):
+	case !o.list[i].GivesWay(&n):
 		return &n, nil
 	}
 	old := o.list[i]
@@ -286,7 +287,7 @@ func (o *objects) PutObject(_ context.Context, n s3.Object) (*s3.Object, error) 
 	return &old, nil
 }
 
-func (o *objects) DropObject(_ context.Context, owner account.Owner, key string) (*s3.Object, error) {
+func (o *objects) DropObject(_ context.Context, owner account.Owner, key string) (*object.Object, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	i := o.index(owner, key)
@@ -298,11 +299,11 @@ func (o *objects) DropObject(_ context.Context, owner account.Owner, key string)
 	return &old, nil
 }
 
-func (o *objects) ObjectsOf(ctx context.Context, owner account.Owner, from, to string, now time.Time, n int) ([]s3.Object, error) {
+func (o *objects) ObjectsOf(ctx context.Context, owner account.Owner, from, to string, now time.Time, n int) ([]object.Object, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	slices.SortFunc(o.list, func(a, b s3.Object) int { return cmp.Compare(a.Key, b.Key) })
-	var out []s3.Object
+	slices.SortFunc(o.list, func(a, b object.Object) int { return cmp.Compare(a.Key, b.Key) })
+	var out []object.Object
 	for _, x := range o.list {
 		if x.Owner != owner || x.Key < from || to != "" && x.Key >= to || len(out) == n {
 			continue

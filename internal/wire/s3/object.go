@@ -13,6 +13,7 @@ import (
 	"github.com/ferry-server/ferry/internal/deliver"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/object"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -20,36 +21,25 @@ import (
 	"github.com/ferry-server/ferry/internal/words"
 )
 
-// An Object is what a free key stands for: the one file of a transfer.
-type Object struct {
-	Owner     account.Owner
-	Key       string
-	Share     share.ID
-	File      upload.ID
-	Size      int64
-	ETag      string    // in quotes
-	WrittenAt time.Time // when the file was complete, to the millisecond
-}
-
-// Objects keeps which free key stands for what. Keys are compared bytewise.
+// Objects keeps which free key stands for what.
 type Objects interface {
 	// Object finds what the key stands for: NotFound "object_unknown".
-	Object(ctx context.Context, owner account.Owner, key string) (*Object, error)
+	Object(ctx context.Context, owner account.Owner, key string) (*object.Object, error)
 
-	// PutObject makes o.Key stand for o, unless it stands for what was written
-	// later than o. It returns what lost: what the key stood for before, or o
-	// itself; nil if there was nothing, or o already. Decided and saved in one
-	// transaction, so of two writers one loses.
-	PutObject(ctx context.Context, o Object) (loser *Object, err error)
+	// PutObject makes o.Key stand for o, if nothing is there or what is there
+	// gives way (object.Object.GivesWay). It returns what lost: what the key stood
+	// for before, or o itself; nil if there was nothing, or o already. Decided
+	// and saved in one transaction, so of two writers one loses.
+	PutObject(ctx context.Context, o object.Object) (loser *object.Object, err error)
 
 	// DropObject forgets the key and returns what it stood for, nil if nothing.
-	DropObject(ctx context.Context, owner account.Owner, key string) (*Object, error)
+	DropObject(ctx context.Context, owner account.Owner, key string) (*object.Object, error)
 
 	// ObjectsOf gives up to n objects of the owner in the order of their keys,
 	// from the least that is not less than from, to the last that is less than
 	// to ("" is no end). Those whose share is not Ready or ends at now or before
 	// are left out.
-	ObjectsOf(ctx context.Context, owner account.Owner, from, to string, now time.Time, n int) ([]Object, error)
+	ObjectsOf(ctx context.Context, owner account.Owner, from, to string, now time.Time, n int) ([]object.Object, error)
 }
 
 // linkHeader carries the short link of what was put or is read, as metadata, so
@@ -230,7 +220,7 @@ func (h *Handler) settle(r *request, f *upload.File, o upload.CompleteOptions) (
 	if err != nil {
 		return nil, "", err
 	}
-	loser, err := h.Objects.PutObject(ctx, Object{
+	loser, err := h.Objects.PutObject(ctx, object.Object{
 		Owner: owner, Key: r.name.key, Share: f.Home.ID, File: f.ID, Size: f.Size, ETag: etag,
 		WrittenAt: f.CompletedAt.Truncate(time.Millisecond),
 	})

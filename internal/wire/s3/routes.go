@@ -10,9 +10,9 @@ import (
 type level int
 
 const (
-	service level = iota // all buckets
-	bucket               // one bucket
-	object               // one key of a bucket
+	atService level = iota // all buckets
+	atBucket               // one bucket
+	atObject               // one key of a bucket
 )
 
 // A route is one operation of S3: the method on the level, and the parameter that
@@ -28,22 +28,22 @@ type route struct {
 // Reference, Actions). All of it asks for a signature.
 func routes() []route {
 	return []route{
-		{service, http.MethodGet, "", (*Handler).listBuckets},
+		{atService, http.MethodGet, "", (*Handler).listBuckets},
 
-		{bucket, http.MethodHead, "", (*Handler).headBucket},
-		{bucket, http.MethodGet, "location", (*Handler).bucketLocation},
-		{bucket, http.MethodGet, "", (*Handler).listObjects},
-		{bucket, http.MethodPut, "", (*Handler).createBucket},
+		{atBucket, http.MethodHead, "", (*Handler).headBucket},
+		{atBucket, http.MethodGet, "location", (*Handler).bucketLocation},
+		{atBucket, http.MethodGet, "", (*Handler).listObjects},
+		{atBucket, http.MethodPut, "", (*Handler).createBucket},
 
-		{object, http.MethodPut, "partNumber", (*Handler).uploadPart},
-		{object, http.MethodPut, "", (*Handler).putObject},
-		{object, http.MethodGet, "uploadId", (*Handler).listParts},
-		{object, http.MethodGet, "", (*Handler).getObject},
-		{object, http.MethodHead, "", (*Handler).getObject},
-		{object, http.MethodPost, "uploads", (*Handler).createUpload},
-		{object, http.MethodPost, "uploadId", (*Handler).completeUpload},
-		{object, http.MethodDelete, "uploadId", (*Handler).abortUpload},
-		{object, http.MethodDelete, "", (*Handler).deleteObject},
+		{atObject, http.MethodPut, "partNumber", (*Handler).uploadPart},
+		{atObject, http.MethodPut, "", (*Handler).putObject},
+		{atObject, http.MethodGet, "uploadId", (*Handler).listParts},
+		{atObject, http.MethodGet, "", (*Handler).getObject},
+		{atObject, http.MethodHead, "", (*Handler).getObject},
+		{atObject, http.MethodPost, "uploads", (*Handler).createUpload},
+		{atObject, http.MethodPost, "uploadId", (*Handler).completeUpload},
+		{atObject, http.MethodDelete, "uploadId", (*Handler).abortUpload},
+		{atObject, http.MethodDelete, "", (*Handler).deleteObject},
 	}
 }
 
@@ -59,8 +59,8 @@ var unbuilt = []string{
 // match finds the route of a request. Ok is false when nothing at this level has
 // the method; a nil route that is ok is one that is not built.
 func (h *Handler) match(l level, method string, query url.Values) (found *route, ok bool) {
-	isUnbuilt := l == bucket && method == http.MethodGet && query.Has("uploads") ||
-		l == object && (method == http.MethodGet || method == http.MethodHead) && query.Has("partNumber") ||
+	isUnbuilt := l == atBucket && method == http.MethodGet && query.Has("uploads") ||
+		l == atObject && (method == http.MethodGet || method == http.MethodHead) && query.Has("partNumber") ||
 		slices.ContainsFunc(unbuilt, query.Has)
 	if isUnbuilt {
 		return nil, true

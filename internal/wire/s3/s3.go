@@ -29,6 +29,7 @@ import (
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/object"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/sigv4"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -45,9 +46,6 @@ const (
 	Bucket = "ferry"
 	region = "us-east-1"
 )
-
-// maxKey is the longest key in bytes ("Creating object key names").
-const maxKey = 1024
 
 // Config is what the door stands on.
 type Config struct {
@@ -123,12 +121,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.Invalid, "uri_invalid", "the query cannot be parsed")
 	}
 	inBucket, key := splitPath(r.URL)
-	at := object
+	at := atObject
 	switch {
 	case inBucket == "":
-		at = service
+		at = atService
 	case key == "":
-		at = bucket
+		at = atBucket
 	}
 	rt, ok := h.match(at, r.Method, query)
 	if !ok {
@@ -141,14 +139,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case rt == nil || hasUnbuiltHeader(r):
 		return fault.New(fault.Invalid, "not_implemented", "this functionality is not implemented")
-	case at != service && inBucket != Bucket && r.Method != http.MethodPut:
+	case at != atService && inBucket != Bucket && r.Method != http.MethodPut:
 		return bucketUnknown()
-	case at == object && inBucket != Bucket:
+	case at == atObject && inBucket != Bucket:
 		return bucketUnknown()
-	case at == bucket && inBucket != Bucket: // CreateBucket
+	case at == atBucket && inBucket != Bucket: // CreateBucket
 		return fault.New(fault.Forbidden, "bucket_fixed", "there is one bucket, %q", Bucket)
 	}
-	if at == object {
+	if at == atObject {
 		if req.name, err = parseName(key); err != nil {
 			return err
 		}
@@ -205,8 +203,8 @@ func (n name) free() bool { return n.account == "" }
 // account id are those of announced files, whether or not there is such a file.
 func parseName(key string) (name, error) {
 	switch {
-	case len(key) > maxKey:
-		return name{}, fault.New(fault.Invalid, "key_too_long", "a key has at most %d bytes", maxKey)
+	case len(key) > object.MaxKey:
+		return name{}, fault.New(fault.Invalid, "key_too_long", "a key has at most %d bytes", object.MaxKey)
 	case !utf8.ValidString(key) || strings.ContainsRune(key, 0):
 		return name{}, fault.New(fault.Invalid, "uri_invalid", "a key is UTF-8 without NUL")
 	}

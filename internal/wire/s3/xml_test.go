@@ -11,6 +11,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/object"
 	"github.com/ferry-server/ferry/internal/upload"
 )
 
@@ -95,7 +96,7 @@ func FuzzName(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !utf8.ValidString(n.key) || strings.ContainsRune(n.key, 0) || len(n.key) > maxKey {
+		if !utf8.ValidString(n.key) || strings.ContainsRune(n.key, 0) || len(n.key) > object.MaxKey {
 			t.Errorf("key %q is let pass", n.key)
 		}
 		if !n.free() && (string(n.account)+"/"+string(n.file) != key || !id.IsKey(string(n.account))) {

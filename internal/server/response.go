@@ -12,7 +12,7 @@ import (
 type response struct {
 	http.ResponseWriter
 	id     string
-	status int  // 0 while nothing was sent
+	status int // 0 while nothing was sent
 	bytes  int64
 }
 

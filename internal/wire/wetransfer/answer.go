@@ -91,7 +91,7 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s := answer(versionOf(r.URL.Path), err)
 	switch {
 	case s.status == http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", "Bearer") // Java's client fails on a 401 without
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 wants a challenge, and Java's client fails without
 	case fault.Is(err, "daily_limit"):
 		const day = 24 * 60 * 60 // days are UTC's, see account.Service.Count
 		w.Header().Set("Retry-After", strconv.FormatInt(day-h.cfg.Now().Unix()%day, 10))

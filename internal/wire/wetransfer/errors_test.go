@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
 )
@@ -275,21 +276,18 @@ func TestWhatIsOverIsGone(t *testing.T) {
 		call{method: "POST", path: "/v1/transfers/" + v1.str("id") + "/items", body: `{"items":[]}`})
 
 	// When the files are forgotten too, the share is still remembered.
-	for _, id := range []string{tr.str("files", 0, "id"), bf.str(0, "id")} {
-		for _, sid := range []string{tr.str("id"), bd.str("id")} {
-			sh, err := w.model.ByID(context.Background(), share.ID(sid))
-			if err != nil {
-				t.Fatal(err)
-			}
-			fs, err := w.model.FilesOf(context.Background(), sh.Key, "", 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range fs {
-				if string(f.ID) == id {
-					_ = w.model.DropFiles(context.Background(), sh.Key, []string{string(f.Key)})
-				}
-			}
+	for _, sid := range []string{tr.str("id"), bd.str("id")} {
+		ctx := context.Background()
+		sh, err := w.store.ByID(ctx, share.ID(sid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := w.store.FilesOf(ctx, sh.Key, "", 1)
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		if err := w.store.DropFiles(ctx, sh.Key, []string{string(files[0].Key)}); err != nil {
+			t.Fatal(err)
 		}
 	}
 	check(call{method: "GET", path: file + "/upload-url/1"}, call{method: "GET", path: boardFile})
@@ -312,6 +310,14 @@ func TestAnswerEveryKind(t *testing.T) {
 	}
 }
 
+// broken stores make no board.
+type broken struct {
+	stores
+	err error
+}
+
+func (b broken) CreateBoard(context.Context, *board.Board, []board.Item) error { return b.err }
+
 func TestFailuresOfTheServer(t *testing.T) {
 	const secret = "disk /var/secret is broken"
 	for _, tt := range []struct {
@@ -326,8 +332,7 @@ func TestFailuresOfTheServer(t *testing.T) {
 		{"maintenance", fault.New(fault.Unavailable, "maintenance", "come back"), 503, alone("Service Unavailable"), short("Service Unavailable"), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.model.Hook = func(string) error { return tt.err }
+			w := newWorldOn(t, broken{newWorld(t).store, tt.err})
 			for path, want := range map[string]string{"/v1/transfers": tt.v1, "/v2/boards": tt.v2} {
 				got := w.do(call{method: "POST", path: path, body: `{"name":"n"}`})
 				if got.status != tt.status || got.body != want {

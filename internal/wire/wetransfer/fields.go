@@ -66,9 +66,10 @@ func (f field) array() error {
 	return nil
 }
 
-// items gives the elements of an array of objects, at most most of them.
+// items gives the elements of an array of objects, at most most of them unless
+// that is 0.
 func (f field) items(most int) ([]field, error) {
-	if n := f.Len(); n > most { // counted before anything is made of them
+	if most > 0 && f.Len() > most { // counted before anything is made of them
 		return nil, f.wrong("must contain less than or equal to %d items", most)
 	}
 	var all []field

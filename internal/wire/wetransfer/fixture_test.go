@@ -3,28 +3,26 @@ package wetransfer
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
-	"io"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/board"
-	"github.com/ferry-server/ferry/internal/coretest"
-	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/share"
-	"github.com/ferry-server/ferry/internal/sigv4"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 )
@@ -35,12 +33,20 @@ const (
 	see  = ". See " + docs
 )
 
-// A world is the door over the real core, a model of the database, and a disk.
+// stores is what the core stands on.
+type stores interface {
+	account.Store
+	transfer.Store
+	board.Store
+	share.Store
+	upload.Store
+}
+
+// A world is the door over the real core, a database and a disk.
 type world struct {
 	t      testing.TB
 	now    time.Time
-	model  *coretest.Model
-	keys   *keyStore
+	store  stores
 	core   Config // as the door has it
 	door   *Handler
 	logged *bytes.Buffer
@@ -48,14 +54,19 @@ type world struct {
 	token  string // of apiKey, without identifier
 }
 
-var signer = sigv4.Signer{AccessKey: "FERRYTEST", Secret: "a secret of the tests", Region: "us-east-1"}
-
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{
-		t: t, now: time.Date(2026, 11, 21, 14, 35, 17, 0, time.UTC),
-		model: &coretest.Model{}, keys: &keyStore{}, logged: &bytes.Buffer{},
+	d, err := db.Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "ferry.db"), db.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = d.Close() })
+	return newWorldOn(t, d, change...)
+}
+
+func newWorldOn(t testing.TB, s stores, change ...func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, now: time.Date(2026, 11, 21, 14, 35, 17, 0, time.UTC), store: s, logged: &bytes.Buffer{}}
 	now := func() time.Time { return w.now }
 	blobs, err := disk.Open(disk.OS(), t.TempDir(), disk.Options{Now: now})
 	if err != nil {
@@ -67,16 +78,16 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	}
 	log := slog.New(slog.NewTextHandler(w.logged, nil))
 	ids := id.NewSource(now)
-	uploads := upload.NewService(w.model, blobs, ids, now, upload.Limits{MaxFile: 1 << 30})
+	uploads := upload.NewService(s, blobs, ids, now, upload.Limits{MaxFile: 1 << 30})
 	const maxSize, maxFiles = 2147483648, 100
 	w.core = Config{
-		Accounts: account.NewService(w.keys, nil, ids, ring, now, 0),
-		Transfers: transfer.NewService(w.model, w.model, uploads, ids, now,
+		Accounts: account.NewService(s, nil, ids, ring, now, 0),
+		Transfers: transfer.NewService(s, s, uploads, ids, now,
 			transfer.Limits{MaxSize: maxSize, MaxFiles: maxFiles, Keep: 7 * 24 * time.Hour}),
-		Boards: board.NewService(w.model, w.model, uploads, ids, now, board.Limits{MaxSize: maxSize, MaxFiles: maxFiles}),
-		Shares: share.NewService(w.model, blobs, now, share.Limits{Memory: 24 * time.Hour}, log), Uploads: uploads,
+		Boards: board.NewService(s, s, uploads, ids, now, board.Limits{MaxSize: maxSize, MaxFiles: maxFiles}),
+		Shares: share.NewService(s, blobs, now, share.Limits{Memory: 24 * time.Hour}, log), Uploads: uploads,
 		Ring: ring, IDs: ids, Now: now, BaseURL: func() string { return base }, DocsURL: docs, Log: log,
-		Signer: signer, UploadLife: time.Hour, TokenLife: 365 * 24 * time.Hour,
+		PresignPart: w.presign, UploadLife: time.Hour, TokenLife: 365 * 24 * time.Hour,
 		TransferKeep: 7 * 24 * time.Hour, BoardKeep: 90 * 24 * time.Hour, MaxFiles: maxFiles,
 	}
 	for _, c := range change {
@@ -209,13 +220,13 @@ func (r reply) str(path ...any) string {
 func (w *world) stored() []*share.Share {
 	w.t.Helper()
 	far := w.now.Add(10 * 365 * 24 * time.Hour)
-	keys, err := w.model.Due(context.Background(), far, 1000)
+	keys, err := w.store.Due(context.Background(), far, 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var all []*share.Share
 	for _, k := range keys {
-		s, err := w.model.Update(context.Background(), k, func(*share.Share) ([]job.Job, error) { return nil, nil })
+		s, err := w.store.Update(context.Background(), k, func(*share.Share) ([]job.Job, error) { return nil, nil })
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -224,30 +235,26 @@ func (w *world) stored() []*share.Share {
 	return all
 }
 
-// put sends a part to a presigned URL, as the S3 door takes it.
+// presign stands for the S3 door's URLs.
+func (w *world) presign(f *upload.File, n int) (string, time.Time) {
+	return fmt.Sprintf("%s/s3/ferry/%s/%s?partNumber=%d&uploadId=%s", base, f.Home.Owner.Account, f.ID, n, f.Upload), w.now.Add(time.Hour)
+}
+
+// put sends a part to an upload URL, as the S3 door takes it.
 func (w *world) put(link string, body []byte) error {
 	w.t.Helper()
-	r := httptest.NewRequest(http.MethodPut, link, bytes.NewReader(body))
-	signed, err := sigv4.Verifier{MaxExpires: time.Hour}.Verify(r, func(context.Context, string) (sigv4.Secret, error) {
-		return signer.Secret, nil
-	}, w.now)
-	if err != nil {
-		w.t.Fatalf("presigned URL %s: %v", link, err)
-	}
-	if !signed.Presigned {
-		w.t.Fatalf("%s is not presigned", link)
-	}
-	segments := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if len(segments) != 4 || segments[0] != "s3" || segments[1] != "ferry" {
-		w.t.Fatalf("presigned URL %s", link)
-	}
-	n, err := strconv.Atoi(r.URL.Query().Get("partNumber"))
+	u, err := url.Parse(link)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	segments := strings.Split(u.Path, "/")
+	n, err := strconv.Atoi(u.Query().Get("partNumber"))
+	if err != nil || len(segments) != 5 {
+		w.t.Fatalf("upload URL %s", link)
+	}
 	_, err = w.core.Uploads.Put(context.Background(), upload.Put{
-		Account: account.ID(segments[2]), File: upload.ID(segments[3]), Upload: r.URL.Query().Get("uploadId"),
-		Number: n, Length: int64(len(body)), Body: io.NopCloser(r.Body),
+		Account: account.ID(segments[3]), File: upload.ID(segments[4]), Upload: u.Query().Get("uploadId"),
+		Number: n, Length: int64(len(body)), Body: bytes.NewReader(body),
 	})
 	return err
 }
@@ -257,46 +264,4 @@ func (w *world) mustPut(link string, body []byte) {
 	if err := w.put(link, body); err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// A keyStore keeps keys and counts their calls. The rest of account.Store is not
-// asked for.
-type keyStore struct {
-	account.Store
-	mu    sync.Mutex
-	byID  map[account.KeyID]*account.APIKey
-	calls map[account.KeyID]int
-}
-
-func (s *keyStore) EnsureAccount(context.Context, *account.Account) error { return nil }
-
-func (s *keyStore) CreateKey(_ context.Context, k *account.APIKey) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byID == nil {
-		s.byID, s.calls = map[account.KeyID]*account.APIKey{}, map[account.KeyID]int{}
-	}
-	s.byID[k.ID] = k
-	return nil
-}
-
-func (s *keyStore) KeyByHash(_ context.Context, hash [sha256.Size]byte) (*account.APIKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range s.byID {
-		if k.Hash == hash {
-			return k, nil
-		}
-	}
-	return nil, fault.New(fault.NotFound, "key_unknown", "no such key")
-}
-
-func (s *keyStore) CountCall(_ context.Context, id account.KeyID, _ int64, limit int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.calls[id] >= limit {
-		return fault.New(fault.Throttled, "daily_limit", "the day's calls are used up")
-	}
-	s.calls[id]++
-	return nil
 }

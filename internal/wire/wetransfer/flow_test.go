@@ -254,8 +254,10 @@ func TestContentTypeAndAccept(t *testing.T) {
 func TestEveryAnswerAllowsOtherOrigins(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []call{
-		{method: "POST", path: "/v2/authorize"}, {method: "POST", path: "/v2/authorize", key: "-"},
-		{method: "GET", path: "/v2/nowhere"}, {method: "OPTIONS", path: "/v2/transfers"},
+		{method: "POST", path: "/v2/authorize"},
+		{method: "POST", path: "/v2/authorize", key: "-"},
+		{method: "GET", path: "/v2/nowhere"},
+		{method: "OPTIONS", path: "/v2/transfers"},
 	} {
 		got := w.do(c)
 		if got.header.Get("Access-Control-Allow-Origin") != "*" || got.header.Get("Cache-Control") != "no-store" {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/wire"
 )
 
 // Every word that the API says about a failure is in this file. The documented
@@ -108,18 +109,18 @@ var byCode = map[string]row{
 		saying{http.StatusUnsupportedMediaType, "Unsupported Media Type", bare},
 		saying{http.StatusUnsupportedMediaType, "Unsupported Content-Type header. Please set Content-Type to 'application/json'.", bare},
 	},
-	"content_encoding": both(http.StatusUnsupportedMediaType, "Unsupported Media Type", bare),
-	codeNotAcceptable:  both(http.StatusNotAcceptable, "Not Acceptable", plain), // guess: the text, here and below
-	codeTeapot:         both(http.StatusTeapot, "I'm a teapot", plain),
-	"body_too_large":   both(http.StatusRequestEntityTooLarge, "Request Entity Too Large", plain),
-	"file_incomplete":  both(http.StatusExpectationFailed, "", linked), // guess: 417, as for missing chunks
+	wire.CodeEncoding: both(http.StatusUnsupportedMediaType, "Unsupported Media Type", bare),
+	codeNotAcceptable: both(http.StatusNotAcceptable, "Not Acceptable", plain), // guess: the text, here and below
+	codeTeapot:        both(http.StatusTeapot, "I'm a teapot", plain),
+	wire.CodeTooLarge: both(http.StatusRequestEntityTooLarge, "Request Entity Too Large", plain),
+	"file_incomplete": both(http.StatusExpectationFailed, "", linked), // guess: 417, as for missing chunks
 }
 
 // byKind says the rest, for every kind there is.
 var byKind = map[fault.Kind]row{
 	fault.Internal: both(http.StatusInternalServerError, "Internal Server Error", plain),
 	fault.Invalid:  both(http.StatusBadRequest, "", linked),
-	fault.Unauthenticated: { // v1's is documented for the key, v2's for an absent one; guess: for tokens the same
+	fault.Unauthenticated: { // documented for the key (v2: an absent one); guess: the same for tokens
 		saying{http.StatusForbidden, "Forbidden", bare},
 		saying{http.StatusUnauthorized, "Unauthorized", bare},
 	},

@@ -37,7 +37,7 @@ func cleanName(name string) string {
 		wasJoined := joined
 		joined = false
 		switch {
-		case unicode.Is(emoji, r) || wasJoined && isStyled(r):
+		case isEmoji(r) || wasJoined && isStyled(r):
 			kept = withoutBase(kept, r)
 			inEmoji = true
 		case inEmoji && (r == joiner || r == emojiStyle || r == keycap || isTag(r)):

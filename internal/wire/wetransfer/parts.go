@@ -1,13 +1,10 @@
 package wetransfer
 
 import (
-	"fmt"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -58,18 +55,4 @@ func checkMultipart(f *upload.File, uploadID string) error {
 // noMultipart answers where the path ends before the upload id.
 func (h *Handler) noMultipart(http.ResponseWriter, *http.Request, account.Actor, wire.Value) error {
 	return sayNoMultipart.because(fault.New(fault.Invalid, "upload_missing", "no upload id"))
-}
-
-// presign makes the URL by which anybody may send part n of the file, and says
-// until when. It leads to the S3 door, where a file's key is its owner's id and
-// its own.
-func (h *Handler) presign(f *upload.File, n int) (link string, until time.Time, err error) {
-	target, err := url.Parse(fmt.Sprintf("%s/s3/ferry/%s/%s?partNumber=%d&uploadId=%s",
-		h.cfg.BaseURL(), f.Home.Owner.Account, f.ID, n, f.Upload))
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	now := h.cfg.Now()
-	link, err = h.cfg.Signer.Presign(http.MethodPut, target, now, h.cfg.UploadLife)
-	return link, now.Add(h.cfg.UploadLife), err
 }

@@ -23,7 +23,6 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/share"
-	"github.com/ferry-server/ferry/internal/sigv4"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -105,12 +104,15 @@ type Config struct {
 	DocsURL   string        // where errors say that one can read more
 	Log       *slog.Logger
 
-	Signer       sigv4.Signer  // of upload URLs, which the S3 door takes
-	UploadLife   time.Duration // of upload URLs; an hour by the documents
+	// PresignPart gives the URL to which part n of a file is put, and when it
+	// ends: the S3 door's.
+	PresignPart func(f *upload.File, n int) (url string, expires time.Time)
+
+	UploadLife   time.Duration // of those URLs; an hour by the documents
 	TokenLife    time.Duration // a year by the documents
 	TransferKeep time.Duration // life of a v1 transfer; v2's is in transfer.Limits
 	BoardKeep    time.Duration // life of a board since it was last seen
-	MaxFiles     int           // of one call, as in the limits of transfers and boards
+	MaxFiles     int           // of one call, as in the limits of transfers and boards; 0: they alone tell
 
 	// LenientV1 lets bodies without a Content-Type pass in v1: wetransfeR sends
 	// such. The documents say they are refused.

@@ -32,8 +32,10 @@ func (w *world) finished(names ...string) (id, hash string, files []string) {
 func TestPrepareDownload(t *testing.T) {
 	w := newWorld(t)
 	id, hash, files := w.finished("a b.txt")
-	got := w.do(call{method: "POST", path: "/api/v4/transfers/" + id + "/prepare-download", key: "-", token: "-",
-		body: `{"security_hash":"` + hash + `","intent":"entire_transfer","recipient_id":null}`})
+	got := w.do(call{
+		method: "POST", path: "/api/v4/transfers/" + id + "/prepare-download", key: "-", token: "-",
+		body: `{"security_hash":"` + hash + `","intent":"entire_transfer","recipient_id":null}`,
+	})
 	code := w.call(200, "GET", "/v2/transfers/"+id, "").str("url")
 	want := `{"id":"` + id + `","state":"downloadable","transfer_type":4,"shortened_url":"` + code + `",` +
 		`"expires_at":"2026-11-28T14:35:17Z","password_protected":false,"uploaded_at":"2026-11-21T14:35:17Z","expiry_in_seconds":604799,` +
@@ -63,11 +65,15 @@ func TestDownload(t *testing.T) {
 		status         int
 		want           string
 	}{
-		{"one file comes as itself", one, `{"security_hash":"` + oneHash + `","intent":"entire_transfer"}`, 200,
-			link(one + "/" + oneHash + "/file/" + oneFile[0] + "/a%20b%25%C3%BC.txt")},
+		{
+			"one file comes as itself", one, `{"security_hash":"` + oneHash + `","intent":"entire_transfer"}`, 200,
+			link(one + "/" + oneHash + "/file/" + oneFile[0] + "/a%20b%25%C3%BC.txt"),
+		},
 		{"several come as a zip", two, `{"security_hash":"` + twoHash + `"}`, 200, link(two + "/" + twoHash + "/zip/transfer.zip")},
-		{"one of several", two, `{"security_hash":"` + twoHash + `","intent":"single_file","file_ids":["` + twoFiles[1] + `"]}`, 200,
-			link(two + "/" + twoHash + "/file/" + twoFiles[1] + "/b")},
+		{
+			"one of several", two, `{"security_hash":"` + twoHash + `","intent":"single_file","file_ids":["` + twoFiles[1] + `"]}`, 200,
+			link(two + "/" + twoHash + "/file/" + twoFiles[1] + "/b"),
+		},
 		{"one that is not there", two, `{"security_hash":"` + twoHash + `","intent":"single_file","file_ids":["x"]}`, 403, refused},
 		{"one without saying which", two, `{"security_hash":"` + twoHash + `","intent":"single_file"}`, 400, `{"message":"\"file_ids\" must be an array"}`},
 		{"a wrong hash", two, `{"security_hash":"` + oneHash + `x"}`, 403, refused},

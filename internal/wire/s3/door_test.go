@@ -2,8 +2,6 @@ package s3_test
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -20,11 +18,9 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob/disk"
-	"github.com/ferry-server/ferry/internal/coretest"
-	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
-	"github.com/ferry-server/ferry/internal/object"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -36,19 +32,18 @@ const MiB = 1 << 20
 
 // A door is the S3 door on a listener, over the real core and a real directory.
 type door struct {
-	t         *testing.T
+	testing.TB
 	url       string
 	client    *http.Client
 	handler   *s3.Handler
 	presigner *s3.Presigner
-	model     *coretest.Model
-	objects   *objects
+	db        *db.DB
 	accounts  *account.Service
 	uploads   *upload.Service
 	transfers *transfer.Service
 	shares    *share.Service
 	key       *account.APIKey // of the account that most tests act for
-	keys      *keys
+	ids       *id.Source
 	clock     *clock
 }
 
@@ -70,33 +65,39 @@ func (c *clock) move(d time.Duration) {
 	c.shift += d
 }
 
-func newDoor(t *testing.T) *door {
+// options of a door.
+type options struct {
+	quota   int64 // bytes of each account; 0: no limit
+	minFree int64 // bytes that parts leave on the disk
+}
+
+func newDoor(t testing.TB) *door { return newDoorWith(t, options{}) }
+
+func newDoorWith(t testing.TB, o options) *door {
 	t.Helper()
-	d := &door{t: t, model: &coretest.Model{}, objects: &objects{}, clock: &clock{}}
-	ring, err := keyring.New(bytes.Repeat([]byte("k"), 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blobs, err := disk.Open(disk.OS(), t.TempDir()+"/blobs", disk.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := id.NewSource(d.clock.now)
+	d := &door{TB: t, clock: &clock{}}
+	ring, err := keyring.New(bytes.Repeat([]byte("k"), keyring.MinSecret))
+	d.must(err)
+	dir := t.TempDir()
+	d.db, err = db.Open(t.Context(), "sqlite:"+dir+"/ferry.db", db.Options{})
+	d.must(err)
+	t.Cleanup(func() { d.must(d.db.Close()) })
+	blobs, err := disk.Open(disk.OS(), dir+"/blobs", disk.Options{})
+	d.must(err)
+	d.ids = id.NewSource(d.clock.now)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	d.keys = &keys{}
-	d.key = d.keys.add(account.ID(ids.Key()), account.KeyID(ids.Key()))
-	d.accounts = account.NewService(d.keys, nil, ids, ring, d.clock.now, 0)
-	d.uploads = upload.NewService(d.model, blobs, ids, d.clock.now, upload.Limits{MaxFile: 1 << 40})
-	d.transfers = transfer.NewService(d.model, d.model, d.uploads, ids, d.clock.now,
+	d.accounts = account.NewService(d.db, nil, d.ids, ring, d.clock.now, 0)
+	d.uploads = upload.NewService(d.db, blobs, d.ids, d.clock.now, upload.Limits{MaxFile: 1 << 40, MinFree: o.minFree})
+	d.transfers = transfer.NewService(d.db, d.db, d.uploads, d.ids, d.clock.now,
 		transfer.Limits{MaxFiles: 100, MaxSize: 1 << 40, Keep: 7 * 24 * time.Hour})
-	d.shares = share.NewService(d.model, blobs, d.clock.now, share.Limits{}, log)
-	d.objects.shares = d.model
+	d.shares = share.NewService(d.db, blobs, d.clock.now, share.Limits{}, log)
 	base := func() string { return d.url }
 	d.handler = s3.New(s3.Config{
-		Accounts: d.accounts, Uploads: d.uploads, Transfers: d.transfers, Shares: d.shares, Objects: d.objects,
-		Blobs: blobs, IDs: ids, Ring: ring, Now: d.clock.now, BaseURL: base, Log: log,
+		Accounts: d.accounts, Uploads: d.uploads, Transfers: d.transfers, Shares: d.shares, Objects: d.db,
+		Blobs: blobs, IDs: d.ids, Ring: ring, Now: d.clock.now, BaseURL: base, Log: log,
 	})
 	d.presigner = s3.NewPresigner(ring, base, d.clock.now, time.Hour)
+	d.key = d.newKey(o.quota)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.handler.ServeHTTP(w, r.WithContext(wire.WithOrigin(r.Context(), wire.Origin{RequestID: "REQUEST1"})))
 	}))
@@ -105,32 +106,61 @@ func newDoor(t *testing.T) *door {
 	return d
 }
 
-// otherKey gives a key of another account.
-func (d *door) otherKey() *account.APIKey {
-	ids := id.NewSource(d.clock.now)
-	return d.keys.add(account.ID(ids.Key()), account.KeyID(ids.Key()))
+func (d *door) must(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+// newKey gives a key of an account of its own.
+func (d *door) newKey(quota int64) *account.APIKey {
+	d.Helper()
+	a := &account.Account{ID: account.ID(d.ids.Key()), Quota: quota, CreatedAt: d.clock.now()}
+	a.Email = string(a.ID) + "@example.com"
+	d.must(d.db.CreateAccount(d.Context(), a))
+	k := &account.APIKey{ID: account.KeyID(d.ids.Key()), Account: a.ID, CreatedAt: d.clock.now()}
+	copy(k.Hash[:], k.ID)
+	d.must(d.db.CreateKey(d.Context(), k))
+	return k
+}
+
+// used gives how much of its quota the account of the key has reserved.
+func (d *door) used() int64 {
+	d.Helper()
+	a, err := d.db.AccountByEmail(d.Context(), string(d.key.Account)+"@example.com")
+	d.must(err)
+	return a.Used
 }
 
 // announce makes a transfer of one file, as WeTransfer's door does.
 func (d *door) announce(size, chunk int64) *upload.File {
-	d.t.Helper()
+	d.Helper()
 	return d.announceFor(d.key, size, chunk)
 }
 
 func (d *door) announceFor(k *account.APIKey, size, chunk int64) *upload.File {
-	d.t.Helper()
-	random := fmt.Sprintf("%032x", rand.Uint64())
-	_, files, err := d.transfers.Create(d.t.Context(), k.Actor(nil), transfer.Draft{
-		ID: share.ID(random + "20261121100000"), Code: "t-" + random[22:], Sealed: true,
-		Files: []transfer.DraftFile{{
-			ID: upload.ID("f" + random[1:] + "20261121100000"), Name: "film.mp4", Size: size, Chunk: chunk,
-			Upload: "mp." + random,
-		}},
-	})
-	if err != nil {
-		d.t.Fatal(err)
+	d.Helper()
+	return d.announceAll(k, transfer.DraftFile{Size: size, Chunk: chunk})[0]
+}
+
+// announceSeveral makes a transfer of n files of five bytes.
+func (d *door) announceSeveral(n int) []*upload.File {
+	d.Helper()
+	return d.announceAll(d.key, slices.Repeat([]transfer.DraftFile{{Size: 5, Chunk: 5}}, n)...)
+}
+
+func (d *door) announceAll(k *account.APIKey, files ...transfer.DraftFile) []*upload.File {
+	d.Helper()
+	for i := range files {
+		files[i].ID, files[i].Upload = upload.ID(d.ids.Text(id.Hex, 46)), "mp."+d.ids.Text(id.Lower, 20)
+		files[i].Name = fmt.Sprintf("film%d.mp4", i)
 	}
-	return files[0]
+	_, made, err := d.transfers.Create(d.Context(), k.Actor(nil), transfer.Draft{
+		ID: share.ID(d.ids.Text(id.Hex, 46)), Code: "t-" + d.ids.Text(id.Base62, 10), Sealed: true, Files: files,
+	})
+	d.must(err)
+	return made
 }
 
 func key(f *upload.File) string { return string(f.Home.Owner.Account) + "/" + string(f.ID) }
@@ -162,10 +192,10 @@ func (a answer) code(t *testing.T) string {
 
 // send sends a request as it is, with headers given as "Name: value".
 func (d *door) send(method, target string, body io.Reader, headers ...string) answer {
-	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), method, target, body)
+	d.Helper()
+	r, err := http.NewRequestWithContext(d.Context(), method, target, body)
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
@@ -173,12 +203,12 @@ func (d *door) send(method, target string, body io.Reader, headers ...string) an
 	}
 	resp, err := d.client.Do(r)
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	return answer{resp, string(text)}
 }
@@ -189,19 +219,19 @@ func (d *door) partURL(f *upload.File, n int) string {
 }
 
 func (d *door) complete(f *upload.File) {
-	d.t.Helper()
-	if _, err := d.uploads.Complete(d.t.Context(), f, upload.CompleteOptions{}); err != nil {
-		d.t.Fatal(err)
+	d.Helper()
+	if _, err := d.uploads.Complete(d.Context(), f, upload.CompleteOptions{}); err != nil {
+		d.Fatal(err)
 	}
 }
 
 // content reads a complete file through the door.
 func (d *door) content(f *upload.File) string {
-	d.t.Helper()
+	d.Helper()
 	u, _ := d.presigner.Get(f)
 	a := d.send("GET", u, nil)
 	if a.StatusCode != 200 {
-		d.t.Fatalf("GET: %d %s", a.StatusCode, a.body)
+		d.Fatalf("GET: %d %s", a.StatusCode, a.body)
 	}
 	return a.body
 }
@@ -224,93 +254,4 @@ func randomBytes(n int) []byte {
 	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)})
 	_, _ = r.Read(b)
 	return b
-}
-
-// keys is as much of account.Store as the door needs.
-type keys struct {
-	account.Store
-	list []*account.APIKey
-}
-
-func (k *keys) add(a account.ID, kid account.KeyID) *account.APIKey {
-	key := &account.APIKey{ID: kid, Account: a}
-	k.list = append(k.list, key)
-	return key
-}
-
-func (k *keys) KeyByID(_ context.Context, kid account.KeyID) (*account.APIKey, error) {
-	for _, key := range k.list {
-		if key.ID == kid {
-			return key, nil
-		}
-	}
-	return nil, fault.New(fault.NotFound, "key_unknown", "no such key")
-}
-
-// objects is s3.Objects in memory, as simply as can be.
-type objects struct {
-	mu     sync.Mutex
-	list   []object.Object
-	shares share.Store
-}
-
-func (o *objects) index(owner account.Owner, key string) int {
-	return slices.IndexFunc(o.list, func(x object.Object) bool { return x.Owner == owner && x.Key == key })
-}
-
-func (o *objects) Object(_ context.Context, owner account.Owner, key string) (*object.Object, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	i := o.index(owner, key)
-	if i < 0 {
-		return nil, object.Unknown()
-	}
-	x := o.list[i]
-	return &x, nil
-}
-
-func (o *objects) PutObject(_ context.Context, n object.Object) (*object.Object, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	i := o.index(n.Owner, n.Key)
-	switch {
-	case i < 0:
-		o.list = append(o.list, n)
-		return nil, nil
-	case o.list[i].File == n.File:
-		return nil, nil
-	case !o.list[i].GivesWay(&n):
-		return &n, nil
-	}
-	old := o.list[i]
-	o.list[i] = n
-	return &old, nil
-}
-
-func (o *objects) DropObject(_ context.Context, owner account.Owner, key string) (*object.Object, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	i := o.index(owner, key)
-	if i < 0 {
-		return nil, nil
-	}
-	old := o.list[i]
-	o.list = slices.Delete(o.list, i, i+1)
-	return &old, nil
-}
-
-func (o *objects) ObjectsOf(ctx context.Context, owner account.Owner, from, to string, now time.Time, n int) ([]object.Object, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	slices.SortFunc(o.list, func(a, b object.Object) int { return cmp.Compare(a.Key, b.Key) })
-	var out []object.Object
-	for _, x := range o.list {
-		if x.Owner != owner || x.Key < from || to != "" && x.Key >= to || len(out) == n {
-			continue
-		}
-		if sh, err := o.shares.ByID(ctx, x.Share); err == nil && sh.Visible(now) == nil {
-			out = append(out, x)
-		}
-	}
-	return out, nil
 }

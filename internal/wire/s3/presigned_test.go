@@ -47,7 +47,7 @@ func TestPresignedPartIsAnsweredAsWeTransfersClientsExpect(t *testing.T) {
 func TestPresignedPartIsRefusedInS3sWords(t *testing.T) {
 	d := newDoor(t)
 	f := d.announce(10, 5)
-	other := d.announceFor(d.otherKey(), 10, 5)
+	other := d.announceFor(d.newKey(0), 10, 5)
 	part := d.partURL(f, 1)
 	whole, _ := d.presigner.Put(f)
 	md5Of := func(s string) string {
@@ -206,15 +206,15 @@ func first(u string, _ time.Time) string { return u }
 
 // raw sends bytes over a connection of its own and gives what can be read then.
 func (d *door) raw(text string) (net.Conn, *bufio.Reader) {
-	d.t.Helper()
+	d.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
-	d.t.Cleanup(func() { conn.Close() })
+	d.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.WriteString(conn, text); err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	return conn, bufio.NewReader(conn)
 }
@@ -222,7 +222,7 @@ func (d *door) raw(text string) (net.Conn, *bufio.Reader) {
 func (d *door) put(target string, headers ...string) string {
 	u, err := url.Parse(target)
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	return "PUT " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n"
 }

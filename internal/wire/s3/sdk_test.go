@@ -67,15 +67,15 @@ func wantCode(t *testing.T, what string, err error, want string) {
 func md5Tag(b []byte) string { return fmt.Sprintf(`"%x"`, md5.Sum(b)) }
 
 func (d *door) read(c *sdk.Client, key string) ([]byte, *sdk.GetObjectOutput) {
-	d.t.Helper()
-	out, err := c.GetObject(d.t.Context(), &sdk.GetObjectInput{Bucket: bucket, Key: &key})
+	d.Helper()
+	out, err := c.GetObject(d.Context(), &sdk.GetObjectInput{Bucket: bucket, Key: &key})
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	defer out.Body.Close()
 	b, err := io.ReadAll(out.Body)
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	return b, out
 }
@@ -127,10 +127,10 @@ func TestSDKPutsAFreeKey(t *testing.T) {
 	if got, _ := d.read(c, key); !bytes.Equal(got, again) {
 		t.Errorf("after the second PUT: %d bytes", len(got))
 	}
-	if sh, _ := d.model.ByID(t.Context(), sh.ID); sh.State != share.Deleted {
+	if sh, _ := d.db.ByID(t.Context(), sh.ID); sh.State != share.Deleted {
 		t.Errorf("the first transfer is %v", sh.State)
 	}
-	if used := d.model.Used(d.key.Account); used != int64(len(again)) {
+	if used := d.used(); used != int64(len(again)) {
 		t.Errorf("%d bytes of quota are used", used)
 	}
 
@@ -145,7 +145,7 @@ func TestSDKPutsAFreeKey(t *testing.T) {
 	if _, ok := errors.AsType[*types.NotFound](err); !ok {
 		t.Errorf("HeadObject after DeleteObject: %v", err)
 	}
-	if used := d.model.Used(d.key.Account); used != 0 {
+	if used := d.used(); used != 0 {
 		t.Errorf("%d bytes of quota are used after DeleteObject", used)
 	}
 	if _, err := c.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: bucket, Key: &key}); err != nil {
@@ -199,23 +199,23 @@ func TestSDKChecksums(t *testing.T) {
 
 // sendParts sends content by an upload of the SDK.
 func (d *door) sendParts(c *sdk.Client, key string, content []byte, size int) (string, []types.CompletedPart) {
-	d.t.Helper()
-	made, err := c.CreateMultipartUpload(d.t.Context(), &sdk.CreateMultipartUploadInput{Bucket: bucket, Key: &key})
+	d.Helper()
+	made, err := c.CreateMultipartUpload(d.Context(), &sdk.CreateMultipartUploadInput{Bucket: bucket, Key: &key})
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	var parts []types.CompletedPart
 	n := int32(0)
 	for chunk := range slices.Chunk(content, size) {
 		n++
-		out, err := c.UploadPart(d.t.Context(), &sdk.UploadPartInput{
+		out, err := c.UploadPart(d.Context(), &sdk.UploadPartInput{
 			Bucket: bucket, Key: &key, UploadId: made.UploadId, PartNumber: aws.Int32(n), Body: bytes.NewReader(chunk),
 		})
 		if err != nil {
-			d.t.Fatal(err)
+			d.Fatal(err)
 		}
 		if *out.ETag != md5Tag(chunk) {
-			d.t.Errorf("part %d: ETag %s, want the MD5", n, *out.ETag)
+			d.Errorf("part %d: ETag %s, want the MD5", n, *out.ETag)
 		}
 		parts = append(parts, types.CompletedPart{ETag: out.ETag, PartNumber: aws.Int32(n), ChecksumCRC32: out.ChecksumCRC32})
 	}
@@ -242,7 +242,7 @@ func TestSDKMultipart(t *testing.T) {
 			if err != nil || len(list.Parts) != 3 || !*list.IsTruncated || *list.NextPartNumberMarker != "3" || *list.Parts[1].ETag != *parts[1].ETag {
 				t.Fatalf("ListParts: %+v, %v", list, err)
 			}
-			if used := d.model.Used(d.key.Account); used != int64(size) {
+			if used := d.used(); used != int64(size) {
 				t.Errorf("%d bytes of quota are used, want %d", used, size)
 			}
 			in := &sdk.CompleteMultipartUploadInput{
@@ -331,7 +331,7 @@ func TestSDKAbort(t *testing.T) {
 		Bucket: bucket, Key: &key, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	})
 	wantCode(t, "completing what was aborted", err, "404 NoSuchUpload")
-	if used := d.model.Used(d.key.Account); used != 0 {
+	if used := d.used(); used != 0 {
 		t.Errorf("%d bytes of quota are used", used)
 	}
 }
@@ -339,7 +339,7 @@ func TestSDKAbort(t *testing.T) {
 // Foreign and missing are the same answer.
 func TestSDKOfAnotherAccountFindsNothing(t *testing.T) {
 	d := newDoor(t)
-	mine, theirs := d.aws(d.key), d.aws(d.otherKey())
+	mine, theirs := d.aws(d.key), d.aws(d.newKey(0))
 	free := "mine"
 	if _, err := mine.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: bucket, Key: &free, Body: strings.NewReader("secret")}); err != nil {
 		t.Fatal(err)
@@ -506,7 +506,7 @@ func TestSDKLists(t *testing.T) {
 		}
 	}
 	d.clock.move(8 * 24 * time.Hour)
-	if objects, _ := d.objects.ObjectsOf(t.Context(), d.key.Actor(nil).Owner, "", "", d.clock.now(), 10); len(objects) != 0 {
+	if objects, _ := d.db.ObjectsOf(t.Context(), d.key.Actor(nil).Owner, "", "", d.clock.now(), 10); len(objects) != 0 {
 		t.Errorf("expired objects are listed: %v", objects)
 	}
 }
@@ -584,13 +584,13 @@ func (m mounted) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (d *door) minio(access, secret string) *minio.Core {
-	d.t.Helper()
+	d.Helper()
 	c, err := minio.NewCore(strings.TrimPrefix(d.url, "http://"), &minio.Options{
 		Creds: miniokeys.NewStaticV4(access, secret, ""), Transport: mounted{http.DefaultTransport},
 		BucketLookup: minio.BucketLookupPath, MaxRetries: 1,
 	})
 	if err != nil {
-		d.t.Fatal(err)
+		d.Fatal(err)
 	}
 	return c
 }

@@ -1,0 +1,284 @@
+package site
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/deliver"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/words"
+)
+
+// A sharePage is the page of a share without its rows.
+type sharePage struct {
+	frame
+	Message  string
+	Count    string
+	Size     string
+	Until    string
+	UntilISO string
+	Left     string
+	Keeping  string
+	Main     *mainButton // nil when there is nothing to download
+	Files    int
+	Links    []linkRow
+}
+
+// A mainButton fetches all there is.
+type mainButton struct{ URL, Label, Note string }
+
+// A row is a file in the list.
+type row struct{ URL, Name, Ending, Size string }
+
+// A linkRow is a link on a board. URL is empty where a browser must not follow it.
+type linkRow struct{ URL, Title, Where string }
+
+// rowStep is how many rows are made at once.
+const rowStep = 500
+
+// page answers with the page of a share. Rows are made and sent some at a time,
+// so ten thousand files cost their names, not their HTML.
+func (h *Handler) page(find find) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx := r.Context()
+		sh, root, err := find(r)
+		if err != nil {
+			return err
+		}
+		p, err := h.parcel(ctx, sh)
+		if err != nil {
+			return err
+		}
+		var links []*board.Link
+		if sh.Kind == share.Board {
+			if links, err = h.cfg.Boards.Links(ctx, sh.Key); err != nil {
+				return err
+			}
+		}
+		h.seen(r, sh)
+		h.welcome(w)
+		asPage(w.Header())
+		w.WriteHeader(http.StatusOK)
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		h.wait(w)
+		if err := h.writePage(w, h.sharePage(sh, p, root, links), p, root); err != nil {
+			// Half a page must not look like a whole one.
+			if ctx.Err() == nil {
+				h.cfg.Log.WarnContext(ctx, "page broke off", "cause", err)
+			}
+			panic(http.ErrAbortHandler)
+		}
+		return nil
+	}
+}
+
+func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *parcel, root string) error {
+	out := bufio.NewWriterSize(w, 32<<10)
+	if err := h.pages.ExecuteTemplate(out, "share", view); err != nil {
+		return err
+	}
+	rows := make([]row, 0, min(rowStep, len(p.files)))
+	for files := range slices.Chunk(p.files, rowStep) {
+		rows = rows[:0]
+		for _, f := range files {
+			rows = append(rows, row{fileURL(root, f), f.name, ending(f.name), words.Size(f.size)})
+		}
+		h.wait(w)
+		if err := h.pages.ExecuteTemplate(out, "rows", rows); err != nil {
+			return err
+		}
+	}
+	if err := h.pages.ExecuteTemplate(out, "rest", view); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func (h *Handler) sharePage(sh *share.Share, p *parcel, root string, links []*board.Link) *sharePage {
+	now := h.cfg.Now()
+	title := words.Shown(sh.Name)
+	if strings.TrimSpace(title) == "" {
+		title = h.words.FilesForYou
+	}
+	v := &sharePage{
+		frame:    h.frame(title),
+		Message:  strings.TrimSpace(words.ShownLines(sh.Message)),
+		Count:    h.words.FilesCount(len(p.files)),
+		Size:     words.Size(p.size),
+		Until:    h.words.Moment(sh.ExpiresAt),
+		UntilISO: sh.ExpiresAt.UTC().Format(time.RFC3339),
+		Left:     h.words.TimeLeft(sh.ExpiresAt.Sub(now)),
+		Files:    len(p.files),
+	}
+	v.Way = way(sh, now)
+	if sh.Idle > 0 {
+		v.Keeping = h.words.BoardKeeping
+	}
+	switch len(p.files) {
+	case 0:
+	case 1:
+		f := p.files[0]
+		v.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.size)}
+	default:
+		v.Main = &mainButton{
+			URL:   root + "/zip/" + url.PathEscape(h.zipName(sh)),
+			Label: h.words.DownloadAll,
+			Note:  h.words.AsZip + ", " + words.Size(p.archive.Size()),
+		}
+	}
+	for _, l := range links {
+		v.Links = append(v.Links, showLink(l))
+	}
+	if len(links) > 0 {
+		v.Count += ", " + h.words.LinksCount(len(links))
+	}
+	return v
+}
+
+// way gives how much of the share's life is over, in tenths.
+func way(sh *share.Share, now time.Time) int {
+	whole := sh.ExpiresAt.Sub(sh.ReadyAt)
+	if whole <= 0 {
+		return 10
+	}
+	return int(max(0, min(10, 10*now.Sub(sh.ReadyAt)/whole)))
+}
+
+// showLink makes a link of the addresses that lead to the web, and text of all
+// others.
+func showLink(l *board.Link) linkRow {
+	row := linkRow{Title: words.Shown(l.Title)}
+	where := words.Shown(l.URL)
+	u, err := url.Parse(l.URL)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil {
+		row.URL, where = u.String(), words.Shown(u.Host)
+	}
+	if strings.TrimSpace(row.Title) == "" {
+		row.Title = words.Shown(l.URL)
+	}
+	if row.Title != words.Shown(l.URL) {
+		row.Where = where // else the title says where it leads
+	}
+	return row
+}
+
+// file answers with the bytes of one file.
+func (h *Handler) file(find find) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx := r.Context()
+		sh, _, err := find(r)
+		if err != nil {
+			return err
+		}
+		f, err := h.cfg.Uploads.File(ctx, sh.Owner.Account, upload.ID(r.PathValue("file")))
+		if err != nil {
+			return err
+		}
+		if f.Home.Key != sh.Key {
+			return fault.New(fault.NotFound, "file_unknown", "no such file") // of another share: a link opens one
+		}
+		content, err := h.cfg.Uploads.Content(ctx, f)
+		if err != nil {
+			return err
+		}
+		h.seen(r, sh)
+		return lost(deliver.File(w, r, h.cfg.Blobs, content, deliver.Item{
+			Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Sent: h.sent(ctx, "file", string(f.Key)),
+		}))
+	}
+}
+
+// zip answers with all files of a share as one.
+func (h *Handler) zip(find find) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx := r.Context()
+		sh, _, err := find(r)
+		if err != nil {
+			return err
+		}
+		p, err := h.parcel(ctx, sh)
+		if err != nil {
+			return err
+		}
+		h.seen(r, sh)
+		return lost(deliver.Stream(w, r, h.cfg.Blobs, p.archive, deliver.Item{
+			Name: h.zipName(sh), ETag: p.archive.ETag(), Type: "application/zip", Sent: h.sent(ctx, "share", string(sh.Key)),
+		}))
+	}
+}
+
+// lost makes a fault of ours of a blob that is missing behind a row: the link is
+// good, and nobody shall believe that it leads nowhere.
+func lost(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return fault.Wrap(fault.Internal, "content_lost", err, "")
+	}
+	return err
+}
+
+// sent puts into the log that we broke an answer off.
+func (h *Handler) sent(ctx context.Context, noun, id string) func(deliver.Sent) {
+	return func(s deliver.Sent) {
+		if s.Err != nil {
+			h.cfg.Log.ErrorContext(ctx, "download broke off", noun, id, "cause", s.Err)
+		}
+	}
+}
+
+// seen keeps a board alive that people look at. A page is not refused because it
+// could not be noted.
+func (h *Handler) seen(r *http.Request, sh *share.Share) {
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := h.cfg.Shares.Seen(r.Context(), sh); err != nil && r.Context().Err() == nil {
+		h.cfg.Log.WarnContext(r.Context(), "visit not noted", "share", sh.Key, "cause", err)
+	}
+}
+
+// fileURL is the address of a file. Its name is only for people, and for programs
+// that save under what comes last.
+func fileURL(root string, f item) string {
+	return root + "/file/" + url.PathEscape(string(f.id)) + "/" + url.PathEscape(lastName(f.name))
+}
+
+// lastName gives the part of a shown name that a file is saved under. Browsers
+// take "." and ".." out of an address, so it is neither.
+func lastName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	if strings.Trim(name, ". ") == "" {
+		return "file"
+	}
+	return name
+}
+
+// zipName names the zip of a share after its title, or after its day.
+func (h *Handler) zipName(sh *share.Share) string {
+	name := strings.NewReplacer("/", "-", `\`, "-").Replace(words.Shown(sh.Name))
+	if strings.Trim(name, ". ") == "" {
+		name = h.cfg.Name + " " + sh.ReadyAt.UTC().Format(time.DateOnly)
+	}
+	return name + ".zip"
+}
+
+// ending gives what the list shows as the kind of a file: the ending of its name,
+// if that is one, in at most four letters.
+func ending(name string) string {
+	e := strings.TrimPrefix(path.Ext(name), ".")
+	if e == "" || len(e) > 4 || e == strings.TrimPrefix(name, ".") {
+		return "file"
+	}
+	return e
+}

@@ -1,0 +1,201 @@
+package site_test
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/words"
+)
+
+// hostile are names that somebody might send.
+var hostile = []string{
+	`<script>alert(1)</script>.html`, `" onmouseover="alert(1)`, `'><img src=x onerror=alert(1)>`, `{{.Words}}.txt`,
+	"photo\u202egpj.exe", "a\r\nSet-Cookie: b=c.txt", "zero\u200bwidth.txt", "a\u2028b.txt", "NUL", "../../etc/passwd",
+	`..\..\windows\system.ini`, "/absolute", ".", "..", "...", " ", "con.txt", "-rf", "%2e%2e%2f", "a?b#c&d=e;f", "café.txt",
+	"cafe\u0301.txt", "報告書.pdf", "😀.png", "=cmd|' /C calc'!A0.csv", "\u200b\u202e", strings.Repeat("長", 255), "javascript:alert(1)",
+}
+
+func TestPageShowsTheTransfer(t *testing.T) {
+	w := newWorld(t)
+	tr, files := w.transfer("Summer <b>on</b> Skye", "Dear Mara,\r\nhere they are.", sent{"a.jpg", "12345"}, sent{"the film.mov", strings.Repeat("x", 1500)})
+	w.wait(24 * time.Hour)
+	page := w.get(downloads(tr), http.StatusOK)
+	for _, want := range []string{
+		`<html lang="en">`, `<h1 dir="auto">Summer &lt;b&gt;on&lt;/b&gt; Skye</h1>`, "Dear Mara,\nhere they are.",
+		"2 files", "1.5 kB", `<time datetime="2026-11-28T14:35:17Z">28 November 2026, 14:35 UTC</time>`, "(6 days left)",
+		`data-file="a.jpg"`, `data-file="the film.mov"`, "5 bytes", `class="ferry way-1"`, `<meta name="csrf-token" content="`,
+		`href="` + downloads(tr) + "/file/" + string(files[1].ID) + `/the%20film.mov"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, never := range []string{"<script", "style=", "http://", "https://", string(tr.Owner.Account)} {
+		if strings.Contains(page, never) {
+			t.Errorf("the page has %q", never)
+		}
+	}
+}
+
+func TestPageOfOneFileOffersNoZip(t *testing.T) {
+	w := newWorld(t)
+	tr, files := w.transfer("", "", sent{"a.jpg", "12345"})
+	page := w.get(downloads(tr), http.StatusOK)
+	if strings.Contains(page, "/zip/") || strings.Count(page, "/file/"+string(files[0].ID)+"/a.jpg") != 2 {
+		t.Error("the button does not fetch the file itself")
+	}
+}
+
+func TestHeadersOfAPage(t *testing.T) {
+	w := newWorld(t)
+	tr, _ := w.transfer("", "", sent{"a.jpg", "12345"})
+	for _, path := range []string{downloads(tr), "/", "/nothing"} {
+		h := w.do(http.MethodGet, path, "").Header
+		for name, want := range map[string]string{
+			"Content-Type":           "text/html; charset=utf-8",
+			"X-Content-Type-Options": "nosniff",
+			"Referrer-Policy":        "no-referrer",
+			"Cache-Control":          "no-store",
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; " +
+				"font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; " +
+				"object-src 'none'; frame-ancestors 'none'",
+		} {
+			if h.Get(name) != want {
+				t.Errorf("%s: %s: %q, want %q", path, name, h.Get(name), want)
+			}
+		}
+	}
+}
+
+func TestOldWebClientsFindASession(t *testing.T) {
+	w := newWorld(t)
+	tr, _ := w.transfer("", "", sent{"a.jpg", "12345"})
+	for _, path := range []string{"/", downloads(tr)} {
+		cookies := w.do(http.MethodGet, path, "").Cookies()
+		if len(cookies) != 1 || !strings.Contains(cookies[0].Name, "session") || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteLaxMode {
+			t.Errorf("%s: %v", path, cookies)
+		}
+	}
+	rec := httptest.NewRecorder()
+	w.siteAt("https://ferry.example").ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
+	if c := rec.Result().Cookies()[0]; !c.Secure || !strings.HasPrefix(c.Name, "__Host-") || c.Path != "/" {
+		t.Errorf("behind TLS: %v", c)
+	}
+}
+
+var fileLink = regexp.MustCompile(`<a class="row" href="([^"]*)" data-file="([^"]*)" download>`)
+
+func TestHostileNames(t *testing.T) {
+	w := newWorld(t)
+	files := make([]sent, len(hostile))
+	for i, name := range hostile {
+		files[i] = sent{name, fmt.Sprintf("content %d", i)}
+	}
+	tr, _ := w.transfer(hostile[0], hostile[1], files...)
+	page := w.get(downloads(tr), http.StatusOK)
+	found := fileLink.FindAllStringSubmatch(page, -1)
+	if len(found) != len(hostile) {
+		t.Fatalf("%d links of %d", len(found), len(hostile))
+	}
+	for i, m := range found {
+		href, shown := html.UnescapeString(m[1]), html.UnescapeString(m[2])
+		if shown != words.Shown(hostile[i]) && !(words.Shown(hostile[i]) == "" && shown == "file") {
+			t.Errorf("%q is shown as %q", hostile[i], shown)
+		}
+		res := w.do(http.MethodGet, href, "")
+		if body := read(t, res); res.StatusCode != http.StatusOK || body != files[i].content {
+			t.Errorf("%q at %s: %d %q", hostile[i], href, res.StatusCode, body)
+		}
+		h := res.Header
+		if h.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment; ") ||
+			h.Get("Content-Security-Policy") != "default-src 'none'; sandbox" || h.Get("X-Content-Type-Options") != "nosniff" || len(res.Cookies()) != 0 {
+			t.Errorf("%q: headers %v", hostile[i], h)
+		}
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "<img") || strings.Contains(page, "\u202e") || strings.Contains(page, "\u200b") {
+		t.Error("a name acts in the page")
+	}
+}
+
+func TestBoard(t *testing.T) {
+	w := newWorld(t)
+	b, items := w.board("b-", "Kitchen", board.DraftItem{Name: "done.jpg", Size: 4}, board.DraftItem{Name: "open.jpg", Size: 4},
+		board.DraftItem{URL: "https://example.org/tiles?a=b&c=d", Title: "Tiles"}, board.DraftItem{URL: "javascript:alert(1)", Title: "Do not"},
+		board.DraftItem{URL: "data:text/html,<script>", Title: ""}, board.DraftItem{URL: "//example.org", Title: "No scheme"})
+	w.fill(items[0].File, "done")
+	root := "/board/" + string(b.ID)
+	page := w.get(root+"/latest", http.StatusOK)
+	for _, want := range []string{
+		"1 file, 4 links", `data-file="done.jpg"`,
+		`<a class="row" href="https://example.org/tiles?a=b&amp;c=d" rel="noopener noreferrer nofollow"><bdi class="name">Tiles <small>example.org</small>`,
+		`<span class="row"><bdi class="name">Do not <small>javascript:alert(1)</small>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "open.jpg") || strings.Contains(page, `href="javascript`) || strings.Contains(page, `href="data`) || strings.Contains(page, `href="//`) {
+		t.Error("the page has what it must not")
+	}
+	if got := w.get(root+"/file/"+string(items[0].File.ID)+"/x", http.StatusOK); got != "done" {
+		t.Errorf("got %q", got)
+	}
+	w.get(root+"/file/"+string(items[1].File.ID)+"/x", http.StatusNotFound)
+
+	w.fill(items[1].File, "also")
+	if page := w.get(root+"/latest", http.StatusOK); !strings.Contains(page, `data-file="open.jpg"`) || !strings.Contains(page, "/zip/Kitchen.zip") {
+		t.Error("a file that was completed after the first look is not shown")
+	}
+}
+
+func TestABoardLivesAsLongAsItIsLookedAt(t *testing.T) {
+	w := newWorld(t)
+	b, _ := w.board("b-", "Kitchen")
+	path := "/board/" + string(b.ID) + "/latest"
+	for range 4 {
+		w.wait(60 * 24 * time.Hour)
+		w.get(path, http.StatusOK)
+	}
+	w.wait(91 * 24 * time.Hour)
+	w.get(path, http.StatusGone)
+}
+
+func TestTenThousandFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes ten thousand files")
+	}
+	w := newWorld(t)
+	const n = 10_000
+	files := make([]sent, n)
+	for i := range files {
+		files[i] = sent{fmt.Sprintf("folder %d/picture %d.jpg", i%7, i), "x"}
+	}
+	tr, _ := w.transfer("Many", "", files...)
+	start := time.Now()
+	page := w.get(downloads(tr), http.StatusOK)
+	t.Logf("the page of %d bytes took %v", len(page), time.Since(start))
+	if got := len(fileLink.FindAllString(page, -1)); got != n || !strings.HasSuffix(page, "</html>\n") {
+		t.Errorf("%d rows", got)
+	}
+	start = time.Now()
+	res := w.do(http.MethodGet, downloads(tr)+"/zip/all.zip", "")
+	if body := read(t, res); int64(len(body)) != res.ContentLength {
+		t.Errorf("%d bytes, %d announced", len(body), res.ContentLength)
+	}
+	t.Logf("the zip took %v", time.Since(start))
+}
+
+func TestAFileOfAnotherShareIsNotReached(t *testing.T) {
+	w := newWorld(t)
+	one, _ := w.transfer("", "", sent{"a", "1"})
+	_, files := w.transfer("", "", sent{"b", "2"})
+	w.get(downloads(one)+"/file/"+string(files[0].ID)+"/b", http.StatusNotFound)
+	w.get(downloads(one)+"/file/nothing/b", http.StatusNotFound)
+}

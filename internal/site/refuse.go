@@ -1,0 +1,109 @@
+package site
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/wire"
+)
+
+// codeMethod is the code of a request by a method that its path does not take.
+const codeMethod = "method_not_allowed"
+
+// statuses has the status for every kind of fault.
+var statuses = map[fault.Kind]int{
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Invalid:         http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Gone:            http.StatusGone,
+	fault.Conflict:        http.StatusConflict,
+	fault.TooLarge:        http.StatusRequestEntityTooLarge,
+	fault.Throttled:       http.StatusTooManyRequests,
+	fault.Timeout:         http.StatusRequestTimeout,
+	fault.Full:            http.StatusInsufficientStorage,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
+func statusOf(err error) int {
+	switch fault.CodeOf(err) {
+	case codeMethod:
+		return http.StatusMethodNotAllowed
+	case codeFormType, wire.CodeEncoding:
+		return http.StatusUnsupportedMediaType
+	}
+	return statuses[fault.KindOf(err)]
+}
+
+// A refusal is what a program is told.
+type refusal struct {
+	Error struct {
+		Status  int    `json:"status"`
+		Code    string `json:"code,omitempty"`
+		Message string `json:"message"`
+		Request string `json:"request_id,omitempty"`
+	} `json:"error"`
+}
+
+// Refuse answers r with err: with a page, or with JSON where that was asked for.
+// What is ours to mend goes to the log.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := statusOf(err)
+	request := ""
+	if status >= http.StatusInternalServerError {
+		request = wire.RequestID(r.Context())
+		// The path stays out: it is what opens a link.
+		h.cfg.Log.ErrorContext(r.Context(), "request failed", "request", request, "door", "site", "pattern", r.Pattern, "cause", err)
+	}
+	head := w.Header()
+	if (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && head.Get("Retry-After") == "" {
+		head.Set("Retry-After", "60")
+	}
+	if asksJSON(r.Header.Values("Accept")) {
+		h.refuseJSON(w, r, status, request, err)
+		return
+	}
+	told := h.words.Problem(fault.KindOf(err), fault.CodeOf(err))
+	shown := h.show(w, r, status, "problem", struct {
+		frame
+		Text    string
+		Request string
+	}{h.frame(told.Title), told.Text, request})
+	if shown != nil { // our template is broken, and with it every other page
+		h.cfg.Log.ErrorContext(r.Context(), "page failed", "request", request, "cause", shown)
+		http.Error(w, told.Title, status)
+	}
+}
+
+func (h *Handler) refuseJSON(w http.ResponseWriter, r *http.Request, status int, request string, err error) {
+	var body refusal
+	body.Error.Status, body.Error.Request = status, request
+	body.Error.Message = http.StatusText(status)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind != fault.Internal {
+		body.Error.Code = f.Code
+		if f.Msg != "" {
+			body.Error.Message = f.Msg
+		}
+	}
+	secure(w.Header())
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(status)
+		return
+	}
+	wire.WriteJSON(w, status, body)
+}
+
+// asksJSON reports whether a client names JSON, and no page, among what it takes:
+// that is a program. A browser names text/html, and curl nothing.
+func asksJSON(accept []string) bool {
+	wants := func(mediaType string) bool {
+		// A range that covers everything is no wish for anything.
+		return wire.Accepts(accept, mediaType) && strings.Contains(strings.ToLower(strings.Join(accept, ",")), mediaType)
+	}
+	return wants("application/json") && !wants("text/html")
+}

@@ -1,0 +1,125 @@
+package site
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/wire"
+)
+
+// codeFormType is the code of a form that is sent as something else.
+const codeFormType = "form_type"
+
+// A form is read in one piece.
+const (
+	formLimit = 16 << 10
+	formTime  = 20 * time.Second
+)
+
+type setupPage struct {
+	frame
+	Email                     string
+	EmailWrong, PasswordWrong string
+	MinPassword               int
+}
+
+type readyPage struct {
+	frame
+	Base string
+	Key  string
+}
+
+// setupForm shows the form of the one-time set-up, as long as there is something
+// to set up. Whether the token is the right one is told when it is used.
+func (h *Handler) setupForm(w http.ResponseWriter, r *http.Request) error {
+	open, err := h.cfg.Accounts.SetupOpen(r.Context())
+	if err != nil {
+		return err
+	}
+	if !open || len(r.PathValue("token")) != account.SetupTokenLen {
+		return errUnknownPath
+	}
+	return h.show(w, r, http.StatusOK, "setup", h.setupPage("", nil))
+}
+
+// setup makes the first admin, and shows their key this once.
+func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
+	if err := h.fromHere(r); err != nil {
+		return err
+	}
+	from := wire.ClientAddr(r.Context())
+	if h.misses.spent(from) {
+		return tooMany()
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	email := form.Get("email")
+	_, key, err := h.cfg.Accounts.UseSetup(r.Context(), account.Secret(r.PathValue("token")),
+		account.New{Email: email, Password: account.Secret(form.Get("password"))})
+	switch kind := fault.KindOf(err); {
+	case err == nil:
+	case kind == fault.NotFound:
+		h.misses.add(from)
+		return errUnknownPath
+	case kind == fault.Invalid || fault.Is(err, "email_taken"):
+		return h.show(w, r, statusOf(err), "setup", h.setupPage(email, err))
+	default:
+		return err
+	}
+	return h.show(w, r, http.StatusOK, "ready", readyPage{h.frame(h.words.ReadyTitle), h.cfg.BaseURL, string(key)})
+}
+
+func (h *Handler) setupPage(email string, err error) setupPage {
+	p := setupPage{frame: h.frame(h.words.SetupTitle), Email: email, MinPassword: account.MinPassword}
+	p.Way = 0
+	if fault.Is(err, "email_taken") {
+		p.EmailWrong = h.words.Wrong["email_taken"]
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		for _, field := range f.Fields {
+			switch field.Name {
+			case "email":
+				p.EmailWrong = h.words.Wrong[field.Code]
+			case "password":
+				p.PasswordWrong = h.words.Wrong[field.Code]
+			}
+		}
+	}
+	return p
+}
+
+// fromHere refuses a form that another site's page has sent. Browsers say so in
+// Sec-Fetch-Site, but not over plain HTTP; in Origin they say "null" there, as our
+// pages send no referrer (Fetch standard, "append a request Origin header"). That
+// passes: what protects this form is the token in its address.
+func (h *Handler) fromHere(r *http.Request) error {
+	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+	switch {
+	case site == "same-origin" || site == "none":
+		return nil
+	case site == "" && (origin == "" || origin == "null" || origin == h.cfg.BaseURL):
+		return nil
+	}
+	return fault.New(fault.Forbidden, "foreign_form", "the form was sent from another site")
+}
+
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if wire.MediaType(r.Header.Get("Content-Type")) != "application/x-www-form-urlencoded" {
+		return nil, fault.New(fault.Invalid, codeFormType, "the body must be a form")
+	}
+	body, err := wire.ReadBody(w, r, formLimit, formTime)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, "form_malformed", err, "the form is malformed")
+	}
+	return form, nil
+}

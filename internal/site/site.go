@@ -1,0 +1,151 @@
+// Package site is what people see: the page behind a link, its files and their
+// zip, the first page, the one-time set-up, and what stands there instead when
+// something is wrong.
+//
+// It owns the addresses that people hold (in the shape that WeTransfer's had, so
+// that its clients find them), the pages with all they load, and how many links
+// that lead nowhere a stranger may try. It leaves to package words what the pages
+// say, to share who may see what and until when, to archive the zip, and to
+// deliver how bytes reach the socket. Pages work without script, and load nothing
+// from elsewhere. Start at routes.
+package site
+
+import (
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/words"
+)
+
+// Config is what a site is made of. Name and Log may be left out.
+type Config struct {
+	Shares   *share.Service
+	Uploads  *upload.Service
+	Boards   *board.Service
+	Accounts *account.Service
+	Blobs    blob.Store
+	Now      func() time.Time
+	BaseURL  string // of all doors: scheme and host, no slash at the end
+	Name     string // of this installation, in the head of every page; "Ferry" when empty
+	Log      *slog.Logger
+}
+
+// A Handler is the site. It is a door like those of the APIs.
+type Handler struct {
+	cfg     Config
+	router  *wire.Router
+	words   *words.Pages
+	pages   *template.Template
+	assets  *assets
+	misses  *misses
+	parcels *shelf
+
+	// wall is real time, whatever clock the rest runs by: deadlines of sockets
+	// are the kernel's.
+	wall func() time.Time
+}
+
+// New makes the site.
+func New(c Config) *Handler {
+	if c.Name == "" {
+		c.Name = "Ferry"
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	h := &Handler{
+		cfg: c, words: words.English(), pages: parsePages(), assets: loadAssets(),
+		misses: newMisses(c.Now), parcels: &shelf{}, wall: time.Now,
+	}
+	h.router = wire.NewRouter(h.routes()...)
+	return h
+}
+
+// routes is the whole site. Every route is public: who holds the address may
+// come in.
+func (h *Handler) routes() []wire.Route {
+	get := func(pattern string, handle wire.HandlerFunc) wire.Route {
+		return wire.Route{Method: http.MethodGet, Pattern: pattern, Handle: handle, Public: true, Head: true}
+	}
+	return []wire.Route{
+		get("/", h.home),
+		get("/robots.txt", h.rootAsset("robots.txt")),
+		get("/favicon.ico", h.rootAsset("icon.svg")),
+		get("/assets/{hash}/{file}", h.asset),
+
+		get("/setup/{token}", h.setupForm),
+		{Method: http.MethodPost, Pattern: "/setup/{token}", Handle: h.setup, Public: true},
+
+		get("/{code}", h.shortLink), // t-…, b-…, s-…
+		get("/downloads/{id}/{hash}", h.page(h.byHash)),
+		get("/downloads/{id}/{recipient}/{hash}", nobody),
+		get("/downloads/{id}/{hash}/file/{file}/{name}", h.file(h.byHash)),
+		get("/downloads/{id}/{hash}/zip/{name}", h.zip(h.byHash)),
+		get("/board/{id}/latest", h.page(h.byBoard)),
+		get("/board/{id}/file/{file}/{name}", h.file(h.byBoard)),
+		get("/board/{id}/zip/{name}", h.zip(h.byBoard)),
+	}
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := errUnknownPath
+	switch m := h.router.Match(r); {
+	case m.Route != nil:
+		err = m.Route.Handle(w, r)
+	case len(m.Allowed) > 0:
+		w.Header().Set("Allow", strings.Join(m.Allowed, ", "))
+		err = fault.New(fault.Invalid, codeMethod, "the method %s is not allowed here", r.Method)
+	}
+	if err != nil {
+		h.Refuse(w, r, err)
+	}
+}
+
+var errUnknownPath = fault.New(fault.NotFound, "unknown_path", "there is nothing at this address")
+
+// home is the first page.
+func (h *Handler) home(w http.ResponseWriter, r *http.Request) error {
+	h.welcome(w)
+	return h.show(w, r, http.StatusOK, "home", struct {
+		frame
+		Base string
+	}{h.frame(h.words.HomeTitle), h.cfg.BaseURL})
+}
+
+// welcome gives a visitor the cookie without which old web clients of WeTransfer
+// do not go on (orgrimarr/node-wetransfert wants one whose name has "session" in
+// it). Everybody has the same, so it follows nobody.
+func (h *Handler) welcome(w http.ResponseWriter) {
+	c := http.Cookie{Name: "ferry-session", Value: "guest", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if strings.HasPrefix(h.cfg.BaseURL, "https:") {
+		c.Name, c.Secure = "__Host-"+c.Name, true
+	}
+	http.SetCookie(w, &c)
+}
+
+// rootAsset serves an asset at an address that others have fixed.
+func (h *Handler) rootAsset(name string) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return h.assets.serve(w, r, name, "public, max-age=86400")
+	}
+}
+
+func (h *Handler) asset(w http.ResponseWriter, r *http.Request) error {
+	cache := "public, max-age=31536000, immutable"
+	if r.PathValue("hash") != h.assets.hash {
+		// Another node's page, while versions are being changed: better than none.
+		cache = "no-store"
+	}
+	return h.assets.serve(w, r, r.PathValue("file"), cache)
+}

@@ -1,0 +1,164 @@
+package words
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/fault"
+)
+
+// Pages is what the web pages say, in one language. A page prints every text as
+// it is and escapes it; none holds markup.
+type Pages struct {
+	Lang string // of the html element
+
+	// The page behind a link.
+	FilesForYou  string // the title of a transfer without one
+	DownloadAll  string
+	DownloadOne  string
+	AsZip        string // how everything comes: AsZip, then a size
+	AllFiles     string // heading of the list, for those who hear the page
+	Links        string
+	Nothing      string // for a board without files
+	Until        string // before a moment
+	PrivateLink  string
+	Nameless     string // of a file whose name shows nothing
+	FilesCount   func(n int) string
+	LinksCount   func(n int) string
+	TimeLeft     func(d time.Duration) string
+	Moment       func(t time.Time) string
+	SkipToMain   string
+	HomeOf       func(name string) string // label of the way home
+	WhatIsThis   string                   // in the foot of every page
+	BoardKeeping string
+
+	// The first page.
+	HomeTitle, HomeText                  string
+	RecipientTitle, RecipientText        string
+	SenderTitle, SenderText, SenderAfter string
+	KeyTitle, KeyText                    string
+
+	// The one-time set-up.
+	SetupTitle, SetupText     string
+	Email, Password           string
+	PasswordHint, SetupButton string
+	ReadyTitle, ReadyText     string
+	YourKey, KeyOnce, TryKey  string
+	// Wrong says what is the matter with an input, by its fault's code.
+	Wrong map[string]string
+
+	BackHome string
+	// Request comes before the id of a request that failed.
+	Request string
+
+	problems map[fault.Kind]Problem
+	byCode   map[string]Problem
+}
+
+// A Problem tells a person why there is no page, and what to do about it.
+type Problem struct{ Title, Text string }
+
+// Problem gives the words for a fault, by its code where that says more than its
+// kind.
+func (p *Pages) Problem(kind fault.Kind, code string) Problem {
+	if told, ok := p.byCode[code]; ok {
+		return told
+	}
+	return p.problems[kind]
+}
+
+// English is the catalogue of pages in English.
+func English() *Pages {
+	return &Pages{
+		Lang: "en",
+
+		FilesForYou:  "Files for you",
+		DownloadAll:  "Download everything",
+		DownloadOne:  "Download",
+		AsZip:        "one zip",
+		AllFiles:     "Files",
+		Links:        "Links",
+		Nothing:      "Nothing has arrived here yet. Come back in a while.",
+		Until:        "until",
+		PrivateLink:  "Whoever has this link can download these files. Pass it on with care.",
+		Nameless:     "file",
+		FilesCount:   func(n int) string { return count(n, "file", "files") },
+		LinksCount:   func(n int) string { return count(n, "link", "links") },
+		TimeLeft:     timeLeft,
+		Moment:       func(t time.Time) string { return Date(t) + ", " + t.UTC().Format("15:04") + " UTC" },
+		SkipToMain:   "Skip to the content",
+		HomeOf:       func(name string) string { return name + ", first page" },
+		WhatIsThis:   "carries large files from people to people, on a server of their own.",
+		BoardKeeping: "Each visit keeps this board for longer.",
+
+		HomeTitle:      "Large files, safely across.",
+		HomeText:       "This server carries files from one person to another, whole and in good time. When a link’s time is over, what was behind it is removed.",
+		RecipientTitle: "Somebody sent you a link?",
+		RecipientText:  "Open it in any browser. You need no account and no program, and a download that broke off goes on where it stopped.",
+		SenderTitle:    "Sending from a script?",
+		SenderText:     "Programs made for WeTransfer’s public API work here. Change their address to this one:",
+		SenderAfter:    "and check that your key is taken:",
+		KeyTitle:       "How to get a key",
+		KeyText:        "Ask whoever runs this server. They make one with a single command:",
+
+		SetupTitle:   "Welcome aboard",
+		SetupText:    "This server is new. Make the account that runs it; this page works once.",
+		Email:        "E-mail address",
+		Password:     "Password",
+		PasswordHint: "At least 8 characters. Longer is better.",
+		SetupButton:  "Make the account",
+		ReadyTitle:   "All set",
+		ReadyText:    "Your account is made. Here is your first API key; programs send files with it.",
+		YourKey:      "Your API key",
+		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
+		TryKey:       "Try it:",
+		Wrong: map[string]string{
+			"email_invalid":   "This is not an e-mail address.",
+			"password_length": "Between 8 and 1024 characters, please.",
+			"email_taken":     "There is an account with this address already.",
+		},
+
+		BackHome: "To the first page",
+		Request:  "If you tell the people who run this server, give them this number:",
+
+		problems: map[fault.Kind]Problem{
+			fault.Internal:        {"Something broke", "This is our fault, not yours. Please try again in a while."},
+			fault.Invalid:         {"That did not make sense", "The request was not one that this server understands."},
+			fault.Unauthenticated: {"Who goes there?", "You need to sign in to see this."},
+			fault.Forbidden:       {"Not for you", "You may not see this."},
+			fault.NotFound:        {"Nothing here", "The link may be mistyped or cut short. If it came by mail, copy the whole of it."},
+			fault.Gone:            {"This is over", "The files behind this link have been removed. Ask the sender to send them again."},
+			fault.Conflict:        {"Not in this state", "Something has changed meanwhile. Please load the page again."},
+			fault.TooLarge:        {"Too large", "That was more than this server takes at once."},
+			fault.Throttled:       {"One moment, please", "Too many links from your address led nowhere. Wait a minute, then check the link and try again."},
+			fault.Timeout:         {"Too slow", "The request did not arrive in time. Please try again."},
+			fault.Full:            {"No room left", "This server has no space for that at the moment."},
+			fault.Unavailable:     {"Back in a moment", "The server is being looked after or has too much to do. Please try again shortly."},
+		},
+		byCode: map[string]Problem{
+			"transfer_expired":   {"This transfer has expired", "Its time is over, and its files have been removed. Ask the sender to send them again."},
+			"transfer_deleted":   {"This transfer was taken down", "Its sender or the people who run this server have removed it."},
+			"method_not_allowed": {"Not like this", "This address does not take that kind of request."},
+		},
+	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// timeLeft rounds down: nobody comes too late by trusting it.
+func timeLeft(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return count(int(d/(24*time.Hour)), "day", "days") + " left"
+	case d >= time.Hour:
+		return count(int(d/time.Hour), "hour", "hours") + " left"
+	case d >= time.Minute:
+		return count(int(d/time.Minute), "minute", "minutes") + " left"
+	}
+	return "less than a minute left"
+}

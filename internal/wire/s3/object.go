@@ -317,7 +317,8 @@ func (h *Handler) getObject(w http.ResponseWriter, r *request) error {
 		Name: f.Name, ETag: etag, Modified: f.CompletedAt,
 		Sent: func(s deliver.Sent) {
 			if s.Err != nil {
-				h.Log.ErrorContext(r.Context(), "s3 download broke off", "request", wire.RequestID(r.Context()), "file", f.ID, "err", s.Err)
+				h.Log.ErrorContext(r.Context(), "s3 download broke off",
+					"request", wire.RequestID(r.Context()), "file", f.ID, "err", s.Err)
 			}
 		},
 	})

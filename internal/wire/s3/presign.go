@@ -25,7 +25,8 @@ type Presigner struct {
 // are good for life, at most seven days.
 func NewPresigner(ring *keyring.Ring, base func() string, now func() time.Time, life time.Duration) *Presigner {
 	access, secret := ownCredential(ring)
-	return &Presigner{signer: sigv4.Signer{AccessKey: access, Secret: secret, Region: region}, base: base, now: now, life: life}
+	signer := sigv4.Signer{AccessKey: access, Secret: secret, Region: region}
+	return &Presigner{signer: signer, base: base, now: now, life: life}
 }
 
 // Part gives the URL to which part n of the file is put, and when it ends.

@@ -111,7 +111,7 @@ func English() *Pages {
 		ReadyText:    "Your account is made. Here is your first API key; programs send files with it.",
 		YourKey:      "Your API key",
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
-		TryKey:       "Try it:",
+		TryKey:       "Try it",
 		Wrong: map[string]string{
 			"email_invalid":   "This is not an e-mail address.",
 			"password_length": "Between 8 and 1024 characters, please.",

@@ -11,6 +11,7 @@ import (
 
 type userCreateCommand struct {
 	place
+	accountLimits
 	Email    string         `required:"" placeholder:"ADDRESS" help:"Address to sign in with."`
 	Password account.Secret `required:"" placeholder:"PASSWORD" help:"Password to sign in with."`
 	Admin    bool           `help:"May administer the installation."`
@@ -18,7 +19,7 @@ type userCreateCommand struct {
 }
 
 func (c *userCreateCommand) Run(ctx context.Context, p *program) error {
-	return withAccounts(ctx, &c.place, func(accounts *account.Service) error {
+	return withAccounts(ctx, &c.place, c.accountLimits, func(accounts *account.Service) error {
 		made, err := accounts.CreateUser(ctx, account.New{
 			Email: c.Email, Password: c.Password, Admin: c.Admin, Company: c.Company,
 		})
@@ -33,13 +34,14 @@ func (c *userCreateCommand) Run(ctx context.Context, p *program) error {
 type keyCreateCommand struct {
 	place
 	preset
+	accountLimits
 	keyLimits
 	User string `placeholder:"ADDRESS" help:"Account that the key acts for; without it, the installation's own."`
 	Name string `placeholder:"NAME" help:"What to call the key."`
 }
 
 func (c *keyCreateCommand) Run(ctx context.Context, p *program) error {
-	return withAccounts(ctx, &c.place, func(accounts *account.Service) error {
+	return withAccounts(ctx, &c.place, c.accountLimits, func(accounts *account.Service) error {
 		key, _, err := accounts.CreateKey(ctx, c.User, c.Name, c.DailyLimit)
 		if err != nil {
 			return err
@@ -55,7 +57,7 @@ type keyS3Command struct {
 }
 
 func (c *keyS3Command) Run(ctx context.Context, p *program) error {
-	return withAccounts(ctx, &c.place, func(accounts *account.Service) error {
+	return withAccounts(ctx, &c.place, accountLimits{}, func(accounts *account.Service) error {
 		key, err := accounts.Key(ctx, account.Secret(c.Key))
 		if err != nil {
 			return err

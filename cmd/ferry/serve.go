@@ -53,9 +53,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	if n.close != nil {
-		defer func() { err = errors.Join(err, n.close()) }()
-	}
+	defer func() { err = errors.Join(err, n.close()) }()
 	srv := server.New(server.Config{
 		Log:            log,
 		TrustedProxies: s.TrustedProxy,
@@ -71,7 +69,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	stop := n.start(ctx)
+	ctx, stop := n.start(ctx)
 	defer stop()
 
 	if s.ReadyFile != "" {
@@ -83,8 +81,18 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 	if err := s.welcome(ctx, p.stdout, n, base, l.Addr()); err != nil {
 		return err
 	}
-	return srv.Serve(ctx, l, conf, sides...)
+	if err := srv.Serve(ctx, l, conf, sides...); err != nil {
+		return err
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, errBroken) {
+		return cause
+	}
+	return nil
 }
+
+// errBroken ends a server whose database may not be written to any more: see
+// db.DB.Broken. The next start recovers.
+var errBroken = errors.New("the database could not be synced, and nobody knows what the disk holds: start again to recover")
 
 // listeners gives the TLS of the main listener and opens those beside it.
 func (s *settings) listeners(srv *server.Server, n *node, base string, log *slog.Logger) (conf *tls.Config, sides []server.Side, err error) {
@@ -131,17 +139,25 @@ func (s *settings) listeners(srv *server.Server, n *node, base string, log *slog
 	return conf, sides, nil
 }
 
-// start starts the node's work; stop ends it, and waits.
-func (n *node) start(ctx context.Context) (stop func()) {
+// start starts the node's work. The context it returns ends with ctx, or when the
+// program has to; stop ends the work, and waits.
+func (n *node) start(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, fail := context.WithCancelCause(ctx)
 	// It goes on while requests drain: they may wait for it.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	if n.work != nil {
-		running.Go(func() { n.work(ctx) })
-	}
-	return func() {
+	running.Go(func() { n.work(work) })
+	running.Go(func() {
+		select {
+		case <-n.fatal:
+			fail(errBroken)
+		case <-work.Done():
+		}
+	})
+	return ctx, func() {
 		cancel()
 		running.Wait()
+		fail(nil)
 	}
 }
 
@@ -150,9 +166,6 @@ func (s *settings) welcome(ctx context.Context, out io.Writer, n *node, base str
 	_, _ = fmt.Fprintf(out, "Ferry is at %s\n", base)
 	if host, _, _ := net.SplitHostPort(addr.String()); s.BaseURL == "" && net.ParseIP(host).IsUnspecified() && len(s.ACMEDomain) == 0 {
 		_, _ = fmt.Fprintf(out, "Links say so too, and work on this machine only: set %s to what others reach.\n", variable("base-url"))
-	}
-	if n.setup == nil {
-		return nil
 	}
 	link, err := n.setup(ctx)
 	if err != nil || link == "" { // no link: it has been set up

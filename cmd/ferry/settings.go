@@ -61,9 +61,14 @@ type limits struct {
 	PurgeAfter      time.Duration `placeholder:"TIME" default:"1d" help:"How long the bytes of what has expired are kept." group:"Limits"`
 	URLLife         time.Duration `name:"url-life" placeholder:"TIME" default:"1h" compat:"1h" help:"How long an upload URL is good; at most 7d." group:"Limits"`
 	TokenLife       time.Duration `placeholder:"TIME" default:"365d" compat:"365d" help:"How long a token of authorize is good." group:"Limits"`
-	Quota           size          `placeholder:"SIZE" default:"0" help:"Bytes that a new account may keep. 0: no limit." group:"Limits"`
+	accountLimits
 	keyLimits
 	MinFree size `placeholder:"SIZE" default:"64MiB" help:"Room that uploads leave on the disk, so that the database and deleting go on." group:"Limits"`
+}
+
+// accountLimits are what a new account gets.
+type accountLimits struct {
+	Quota size `placeholder:"SIZE" default:"0" help:"Bytes that a new account may keep. 0: no limit." group:"Limits"`
 }
 
 // keyLimits are what a new API key gets.

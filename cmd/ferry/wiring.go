@@ -3,19 +3,47 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob/disk"
+	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/db"
+	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/password"
 	"github.com/ferry-server/ferry/internal/server"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/site"
+	"github.com/ferry-server/ferry/internal/transfer"
+	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/wire/s3"
+	"github.com/ferry-server/ferry/internal/wire/wetransfer"
 )
 
-// A node is an installation's services, wired. The zero node has none.
+const (
+	// memory is how long a share that has ended is answered with 410.
+	memory = 90 * day
+	// maxUnknown is the most that a file of unknown size may have where the
+	// operator sets no limit.
+	maxUnknown = 1 << 50
+	// jobsAtOnce is how many jobs run at the same time.
+	jobsAtOnce = 4
+	// passwordsAtOnce bounds the memory of signing in: each takes 19 MiB.
+	passwordsAtOnce = 2
+)
+
+// A node is an installation's services, wired.
 type node struct {
 	certs server.CertStore            // for ACME
 	ready func(context.Context) error // for /readyz
 	setup func(context.Context) (url string, err error)
 	work  func(context.Context) // background jobs, until the context ends
+	fatal <-chan struct{}       // closed when the program must end and recover at its next start
 	close func() error
 	doors []mounted
 }
@@ -26,22 +54,118 @@ type mounted struct {
 }
 
 // openNode opens the stores of an installation and wires all services and doors.
-// All doors live on one origin: WeTransfer's at /v1, /v2, /api/v4 and, for the
-// versionless calls that it answers with 403, /authorize, /transfers and /boards;
-// the S3 door at /s3; the site at / and so at everything else.
-func openNode(context.Context, *settings, dataDir, *keyring.Ring, string, *slog.Logger) (*node, error) {
-	return &node{}, nil
+func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring, base string, log *slog.Logger) (_ *node, err error) {
+	database, err := openDatabase(ctx, &s.place, data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, database.Close())
+		}
+	}()
+	folder := string(s.Blobs)
+	if folder == "" {
+		folder = data.file(blobsFolder)
+	}
+	if folder, err = filepath.Abs(folder); err != nil {
+		return nil, fmt.Errorf("blobs: %w", err)
+	}
+	blobs, err := disk.Open(disk.OS(), folder, disk.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("blobs: %w", err)
+	}
+
+	now, ids := time.Now, id.NewSource(time.Now)
+	baseURL := func() string { return base }
+	maxFile := int64(s.MaxTransferSize)
+	if maxFile == 0 {
+		maxFile = maxUnknown
+	}
+	accounts := newAccounts(database, ring, ids, int64(s.Quota))
+	shares := share.NewService(database, blobs, now, share.Limits{
+		Keep: s.PurgeAfter, Memory: memory, Orphan: s.URLLife + time.Hour,
+	}, log)
+	uploads := upload.NewService(database, blobs, ids, now, upload.Limits{MaxFile: maxFile, MinFree: int64(s.MinFree)})
+	transfers := transfer.NewService(database, database, uploads, ids, now, transfer.Limits{
+		MaxSize: int64(s.MaxTransferSize), MaxFiles: s.MaxFiles, Keep: time.Duration(s.TransferDays) * day,
+	})
+	boards := board.NewService(database, database, uploads, ids, now, board.Limits{
+		MaxSize: int64(s.MaxTransferSize), MaxFiles: s.MaxFiles,
+	})
+	runner := job.NewRunner(database, shares.Handlers(), now, log)
+	if err := database.Enqueue(ctx, shares.Jobs()...); err != nil {
+		return nil, err
+	}
+
+	presigner := s3.NewPresigner(ring, baseURL, now, s.URLLife)
+	wt := wetransfer.New(wetransfer.Config{
+		Accounts: accounts, Transfers: transfers, Boards: boards, Shares: shares, Uploads: uploads,
+		Ring: ring, IDs: ids, Now: now, BaseURL: baseURL, DocsURL: base + "/docs", Log: log,
+		PresignPart: presigner.Part, TokenLife: s.TokenLife,
+		TransferKeep: time.Duration(s.TransferDays) * day, BoardKeep: time.Duration(s.BoardDays) * day,
+		MaxFiles: s.MaxFiles, LenientV1: s.V1LenientContentType,
+	})
+	objects := s3.New(s3.Config{
+		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Objects: database, Blobs: blobs,
+		IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, URLLife: s.URLLife, Log: log,
+	})
+	pages := site.New(site.Config{
+		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs,
+		Now: now, BaseURL: base, Log: log,
+	})
+	return &node{
+		certs: database.Certs(),
+		ready: database.Ping,
+		setup: func(ctx context.Context) (string, error) {
+			token, err := accounts.SetupToken(ctx)
+			if token == "" || err != nil {
+				return "", err
+			}
+			return base + "/setup/" + string(token), nil
+		},
+		work:  func(ctx context.Context) { runner.Run(ctx, jobsAtOnce) },
+		fatal: database.Broken(),
+		close: database.Close,
+		doors: []mounted{
+			{wt, wetransfer.Prefixes()},
+			{objects, []string{s3.Prefix}},
+			{pages, []string{"/"}},
+		},
+	}, nil
+}
+
+func openDatabase(ctx context.Context, p *place, data dataDir) (*db.DB, error) {
+	url := string(p.Database)
+	if url == "" {
+		url = "sqlite:" + data.file(databaseFile)
+	}
+	database, err := db.Open(ctx, url, db.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	return database, nil
+}
+
+func newAccounts(database *db.DB, ring *keyring.Ring, ids *id.Source, quota int64) *account.Service {
+	return account.NewService(database, password.New(passwordsAtOnce), ids, ring, time.Now, quota)
 }
 
 // withAccounts opens what the commands of an operator need, which may run beside
 // a server, and calls do.
-func withAccounts(_ context.Context, p *place, _ func(*account.Service) error) error {
+func withAccounts(ctx context.Context, p *place, l accountLimits, do func(*account.Service) error) (err error) {
 	data, err := openData(p.Data)
 	if err != nil {
 		return err
 	}
-	if _, err := data.keys(p); err != nil {
+	ring, err := data.keys(p)
+	if err != nil {
 		return err
 	}
-	return errors.New("the database is not wired yet")
+	database, err := openDatabase(ctx, p, data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, database.Close()) }()
+	return do(newAccounts(database, ring, id.NewSource(time.Now), int64(l.Quota)))
 }

@@ -12,6 +12,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -54,6 +55,8 @@ type Options struct {
 	// before, if not nil, is asked before each statement, commit and batch. Its
 	// error takes the place of the act.
 	before func(sql string) error
+
+	scripts []string // the migrations
 }
 
 // Open opens the database and brings its schema up to date, after a backup of a
@@ -64,9 +67,14 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.before == nil {
 		o.before = func(string) error { return nil }
 	}
-	scheme, rest, _ := strings.Cut(url, ":")
-	var e engine
 	var err error
+	if o.scripts == nil {
+		if o.scripts, err = scripts(); err != nil {
+			return nil, err
+		}
+	}
+	var e engine
+	scheme, rest, _ := strings.Cut(url, ":")
 	switch scheme {
 	case "":
 		e, err = openSQLite(ctx, filepath.Join(o.Dir, "ferry.db"), o)
@@ -84,13 +92,23 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return &DB{e}, nil
 }
 
-// Close lets the database go, once the transactions under way have ended.
+// Close lets the database go. Nobody may use it any more.
 func (d *DB) Close() error { return d.engine.close() }
 
 // Broken is closed when the database may no longer be written to, because a sync
 // of it failed and nobody knows what the disk holds: every later write fails at
 // once. The program must end with an error, and recover at its next start.
 func (d *DB) Broken() <-chan struct{} { return d.engine.broken() }
+
+// Ping tells whether the database answers, and may still be written to.
+func (d *DB) Ping(ctx context.Context) error {
+	select {
+	case <-d.Broken():
+		return unavailable(errors.New("writes are closed"))
+	default:
+		return d.query(ctx, func(scan) error { return nil }, `select 1`)
+	}
+}
 
 // query runs sql outside of any transaction: see engine.
 func (d *DB) query(ctx context.Context, each func(scan) error, sql string, args ...any) error {

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -40,13 +41,9 @@ type migrator interface {
 	apply(ctx context.Context, number int, script string) error
 }
 
-// migrate applies what is missing. A database newer than the program is refused:
-// nobody knows what its rows mean.
-func migrate(ctx context.Context, m migrator) error {
-	scripts, err := fs.Glob(migrations, "migrations/*.sql") // sorted
-	if err != nil {
-		return err
-	}
+// migrate applies those of scripts that are missing, in order. A database newer
+// than the program is refused: nobody knows what its rows mean.
+func migrate(ctx context.Context, m migrator, scripts []string) error {
 	have, err := m.version(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
@@ -60,16 +57,22 @@ func migrate(ctx context.Context, m migrator) error {
 			return fmt.Errorf("back up the database before its migration: %w", err)
 		}
 	}
-	for i, name := range scripts[have:] {
-		script, err := fs.ReadFile(migrations, name)
-		if err != nil {
-			return err
-		}
-		if err := m.apply(ctx, have+i+1, string(script)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	for i := have; i < len(scripts); i++ {
+		if err := m.apply(ctx, i+1, scripts[i]); err != nil {
+			return fmt.Errorf("migration %d: %w", i+1, err)
 		}
 	}
 	return nil
+}
+
+// scripts gives the migrations in order.
+func scripts() (all []string, err error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+	for _, name := range names {
+		text, rerr := fs.ReadFile(migrations, name)
+		all, err = append(all, string(text)), errors.Join(err, rerr)
+	}
+	return all, err
 }
 
 // SQLite keeps the number in its file's header.
@@ -108,27 +111,30 @@ func (s *sqlite) apply(ctx context.Context, number int, script string) (err erro
 // of one that an earlier attempt left: the database may have changed since.
 func (s *sqlite) backup(ctx context.Context, version int) error {
 	final := fmt.Sprintf("%s.schema-%d", s.path, version)
-	part := final + ".part"
-	if err := os.Remove(part); err != nil && !os.IsNotExist(err) {
+	f, err := os.CreateTemp(filepath.Dir(final), filepath.Base(final)+".part-*") // mode 0600
+	if err != nil {
 		return err
 	}
+	part := f.Name()
+	defer os.Remove(part) // fails when all went well
+	defer f.Close()
 	if _, err := s.writer.ExecContext(ctx, "vacuum into $1", part); err != nil {
 		return err
 	}
-	if err := os.Chmod(part, 0o600); err != nil {
-		return err
+	if have, err := s.version(ctx); err != nil || have != version {
+		return err // another process has made its backup and migrated
 	}
-	if err := syncPath(part); err != nil {
+	if err := f.Sync(); err != nil {
 		return err
 	}
 	if err := os.Rename(part, final); err != nil {
 		return err
 	}
-	return syncPath(filepath.Dir(final))
+	return syncFolder(filepath.Dir(final))
 }
 
-// syncPath brings a file or folder to stable storage.
-func syncPath(path string) error {
+// syncFolder brings the names in a folder to stable storage.
+func syncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

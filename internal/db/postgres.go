@@ -40,7 +40,7 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgres, error)
 		return nil, postgresError(err)
 	}
 	p := &postgres{pool: pool, before: o.before}
-	if err := migrate(ctx, p); err != nil {
+	if err := migrate(ctx, p, o.scripts); err != nil {
 		pool.Close()
 		return nil, postgresError(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -84,10 +85,18 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqlite, err err
 	if err != nil {
 		return nil, err
 	}
-	if s.writer, err = s.writers.Conn(ctx); err != nil {
-		return nil, sqliteError(err)
+	// While another process makes the file or closes it, SQLite does not wait for
+	// the change to WAL mode: it says "busy" at once.
+	for try := 1; ; try++ {
+		if s.writer, err = s.writers.Conn(ctx); err == nil {
+			break
+		}
+		if try == 100 || sqliteCode(err)&0xff != codeBusy {
+			return nil, sqliteError(err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	if err := migrate(ctx, s); err != nil {
+	if err := migrate(ctx, s, o.scripts); err != nil {
 		return nil, err
 	}
 	s.readers, err = openConns(path, readConns, "query_only(1)", "cache_size(-2000)")

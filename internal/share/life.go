@@ -36,7 +36,10 @@ type Store interface {
 	// once, each time on a fresh load, so change must do nothing but change its
 	// argument. If change fails, so does Update, with the same error, and
 	// nothing is saved. When the share's state left Open or Ready, what it held
-	// of its account's quota is released in the same transaction.
+	// of its account's quota is released in the same transaction. What the share
+	// is called by and whose it is (ID, Code, Hash, Kind, Owner), and the counters
+	// that its files keep (Files, OpenFiles, Size), are not change's to change:
+	// they are not saved.
 	Update(ctx context.Context, key Key, change func(*Share) ([]job.Job, error)) (*Share, error)
 
 	// Due gives up to n keys of shares that are Open or Ready and end at now or

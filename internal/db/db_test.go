@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -211,6 +212,18 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	_, err := Open(t.Context(), "mysql://user:secret@host/db", Options{})
 	if !fault.Is(err, "database_url") {
 		t.Errorf("got %v, want database_url", err)
+	}
+}
+
+func TestADatabaseThatDoesNotAnswer(t *testing.T) {
+	url := fmt.Sprintf("postgres://ferry:secret@127.0.0.1:%d/ferry", testenv.FreePort(t))
+	_, err := Open(t.Context(), url, Options{})
+	if fault.KindOf(err) != fault.Unavailable || strings.Contains(err.Error(), "secret") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	_, err = Open(t.Context(), "postgres://ferry:secret@%zz/ferry", Options{})
+	if !fault.Is(err, "database_url") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("no URL: %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,10 @@ type postgres struct {
 	before func(sql string) error
 }
 
+// conns is how many connections a node opens when the URL does not say
+// pool_max_conns.
+const conns = 16
+
 // mostTries is how often a transaction is run that PostgreSQL ended for the sake
 // of another: a deadlock or a serialization failure.
 const mostTries = 5
@@ -34,6 +39,9 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgres, error)
 	if err != nil {
 		// The error quotes the URL; pgx has taken the password out of it.
 		return nil, fault.Wrap(fault.Invalid, "database_url", err, "not a URL of PostgreSQL")
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		conf.MaxConns = conns // pgx's own default is the number of cores, but ours wait for PostgreSQL's disk
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {

@@ -86,11 +86,12 @@ type killing struct {
 func (k *killing) round(node *testenv.Node) {
 	k.t.Helper()
 	k.killAt = k.answers + k.rnd.IntN(60)
-	k.reached = make(chan struct{})
+	reached := make(chan struct{})
+	k.reached = reached
 	pause := time.Duration(k.rnd.IntN(20_000)) * time.Microsecond
 	k.begin()
 	select {
-	case <-k.reached:
+	case <-reached:
 	case <-time.After(time.Minute):
 		k.t.Fatal("the workers get no answers")
 	}

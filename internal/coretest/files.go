@@ -97,9 +97,9 @@ func (m *Model) Complete(_ context.Context, file upload.Key, change completion) 
 	return m.change("Complete", file, change)
 }
 
-// Unsuspect is upload.Store's.
-func (m *Model) Unsuspect(_ context.Context, file upload.Key, change completion) error {
-	_, err := m.change("Unsuspect", file, change)
+// Rework is upload.Store's.
+func (m *Model) Rework(_ context.Context, file upload.Key, change completion) error {
+	_, err := m.change("Rework", file, change)
 	return err
 }
 

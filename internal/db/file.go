@@ -135,10 +135,15 @@ func appendPart(to *[]upload.Part, file upload.Key) func(scan) error {
 // lockFile loads a file that nobody else changes until the transaction ends, and
 // its part of this number.
 func lockFile(t tx, key upload.Key, number int) (f *upload.File, p *upload.Part, err error) {
+	if clause := t.lock(" for update"); clause != "" {
+		// A statement sees what was committed when it began, also after it waited
+		// for a lock: a part that was recorded meanwhile is seen by the next one.
+		t.exec(`select key from files where key = $1`+clause, key)
+	}
 	err = find(t, fileUnknown(), func(row scan) (err error) {
 		f, p, err = scanFileAndPart(row)
 		return err
-	}, selectFileAndPart+`f.key = $1`+t.lock(" for update of f"), key, number)
+	}, selectFileAndPart+`f.key = $1`, key, number)
 	return f, p, err
 }
 
@@ -212,8 +217,8 @@ func (d *DB) Suspect(ctx context.Context, file upload.Key) error {
 	})
 }
 
-// Unsuspect implements upload.Store.
-func (d *DB) Unsuspect(ctx context.Context, file upload.Key, change settler) error {
+// Rework implements upload.Store.
+func (d *DB) Rework(ctx context.Context, file upload.Key, change settler) error {
 	return d.write(ctx, func(t tx) error {
 		f, _, err := lockFile(t, file, 0)
 		if err != nil {
@@ -223,7 +228,7 @@ func (d *DB) Unsuspect(ctx context.Context, file upload.Key, change settler) err
 	})
 }
 
-// A settler is the change that Complete and Unsuspect run.
+// A settler is the change that Complete and Rework run.
 type settler = func(f *upload.File, parts func() ([]upload.Part, error)) (drop []int, jobs []job.Job, err error)
 
 // rework runs change on a locked file and saves what it did.

@@ -222,7 +222,7 @@ func TestSuspectFiles(t *testing.T) {
 		if got, _ := w.File(w.ctx, f.ID); !got.Suspect {
 			t.Error("the file is not marked")
 		}
-		w.must(w.Unsuspect(w.ctx, f.Key, func(f *upload.File, parts func() ([]upload.Part, error)) ([]int, []job.Job, error) {
+		w.must(w.Rework(w.ctx, f.Key, func(f *upload.File, parts func() ([]upload.Part, error)) ([]int, []job.Job, error) {
 			all, err := parts()
 			f.Suspect, f.Parts, f.Got = false, len(all)-1, 10
 			return []int{2}, []job.Job{{Kind: "k", ID: "1"}}, err
@@ -287,6 +287,24 @@ func TestManyBlobsAreAskedForAtOnce(t *testing.T) {
 		w.must(err)
 		if len(promised) != 150 {
 			t.Errorf("%d of 150 blobs are promised", len(promised))
+		}
+	})
+}
+
+func TestOnePartByManyAtOnceIsCountedOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		for range 20 {
+			_, files := w.create(w.acc, 25)
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() { w.must(w.put(files[0], 1, 10, "")) })
+			}
+			wg.Wait()
+			f, _, err := w.FileAndPart(w.ctx, files[0].ID, 1)
+			w.must(err)
+			if f.Parts != 1 || f.Got != 10 {
+				t.Fatalf("%d parts of %d bytes together, want one of 10", f.Parts, f.Got)
+			}
 		}
 	})
 }

@@ -181,7 +181,7 @@ func (s *Service) reread(ctx context.Context, f *File) error {
 			damaged[p.Number] = p.Segment
 		}
 	}
-	return s.store.Unsuspect(ctx, f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+	return s.store.Rework(ctx, f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
 		all, err := parts()
 		if err != nil {
 			return nil, nil, err

@@ -47,11 +47,12 @@ type Store interface {
 	// update. A file that was complete already is returned as it is.
 	Complete(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) (*File, error)
 
-	// Suspect marks the file: its parts are to be read again. Unsuspect, after
-	// they were, takes the mark off and forgets the parts that were damaged,
-	// with their counters.
+	// Rework is Complete for an open file that stays open: its counters, its
+	// mark and which parts it has may change.
+	Rework(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) error
+
+	// Suspect marks the file: its parts are to be read again.
 	Suspect(ctx context.Context, file Key) error
-	Unsuspect(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) error
 }
 
 // A NewPart is what PutPart saves.
@@ -326,6 +327,22 @@ func (s *Service) complete(ctx context.Context, f *File, o CompleteOptions) (*Fi
 		}
 		kept, numbers, jobs := s.leaveOut(f, all, drop)
 		return numbers, jobs, f.complete(s.now(), func() ([]Part, error) { return kept, nil })
+	})
+}
+
+// Abandon forgets every part of the file, so that it can be sent anew. One that is
+// complete stays as it is: Conflict "file_complete".
+func (s *Service) Abandon(ctx context.Context, f *File) error {
+	return s.store.Rework(ctx, f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+		if err := f.Accepts(s.now()); err != nil {
+			return nil, nil, err
+		}
+		all, err := parts()
+		if err != nil {
+			return nil, nil, err
+		}
+		_, numbers, jobs := s.leaveOut(f, all, all)
+		return numbers, jobs, nil
 	})
 }
 

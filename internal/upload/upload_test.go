@@ -474,3 +474,37 @@ func TestEveryCallFails(t *testing.T) {
 		}
 	}
 }
+
+func TestAbandonedPartsAreForgotten(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	f := w.file(2500)
+	data := pattern(2500, 1)
+	for n, body := range cut(pattern(2500, 9), chunk) {
+		if err := w.put(f, n, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.put(f, 1, pattern(700, 3)); err != nil { // a loose one
+		t.Fatal(err)
+	}
+	if err := w.Abandon(ctx, f); err != nil {
+		t.Fatal(err)
+	}
+	if parts, err := w.AllParts(ctx, f.Key); err != nil || len(parts) > 0 {
+		t.Errorf("left: %v, %v", parts, err)
+	}
+	for n, body := range cut(data, chunk) {
+		if err := w.put(f, n, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Complete(ctx, f, upload.CompleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(w.read(f), data) {
+		t.Error("other bytes came out")
+	}
+	if err := w.Abandon(ctx, f); fault.CodeOf(err) != "file_complete" {
+		t.Errorf("a complete file: %v", err)
+	}
+}

@@ -31,7 +31,6 @@ func TestPasswordRoundTrip(t *testing.T) {
 		{"nobody's text", "", "correct horse", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-
 			got, err := h.Verify(ctx, tt.text, account.Secret(tt.password))
 			if err != nil || got != tt.want {
 				t.Errorf("%v, %v", got, err)

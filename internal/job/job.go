@@ -68,6 +68,12 @@ func (a again) Error() string { return fmt.Sprintf("again in %v", time.Duration(
 // comes back, or long work done in steps.
 func Again(after time.Duration) error { return again(after) }
 
+// IsAgain tells whether err is what Again returns.
+func IsAgain(err error) bool {
+	_, ok := errors.AsType[again](err)
+	return ok
+}
+
 // A Runner carries out jobs. Make one with NewRunner.
 type Runner struct {
 	queue    Queue

@@ -160,11 +160,24 @@ func (s *Service) Jobs() []job.Job {
 // Handlers gives the work behind each kind of job.
 func (s *Service) Handlers() map[string]job.Handler {
 	return map[string]job.Handler{
-		JobExpire:     s.expire,
+		JobExpire:     s.comesBack(s.expire),
 		JobPurge:      s.purge,
-		JobForget:     s.forget,
-		JobOrphans:    s.orphans,
+		JobForget:     s.comesBack(s.forget),
+		JobOrphans:    s.comesBack(s.orphans),
 		JobRemoveBlob: func(ctx context.Context, j job.Job) error { return s.blobs.Remove(ctx, blob.ID(j.ID)) },
+	}
+}
+
+// comesBack keeps a sweep alive that fails: it is tried again for as long as the
+// program runs, and never given up as other jobs are.
+func (s *Service) comesBack(sweep job.Handler) job.Handler {
+	return func(ctx context.Context, j job.Job) error {
+		err := sweep(ctx, j)
+		if job.IsAgain(err) {
+			return err
+		}
+		s.log.ErrorContext(ctx, "sweep failed", "kind", j.Kind, "err", err)
+		return job.Again(sweepPause)
 	}
 }
 

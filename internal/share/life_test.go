@@ -3,6 +3,7 @@ package share_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -250,6 +251,27 @@ func TestUnfinishedIsNotVisible(t *testing.T) {
 		}
 		if _, err := w.transfers.Finalize(ctx, alice, "x"); fault.CodeOf(err) != "file_incomplete" {
 			t.Errorf("finalize: %v", err)
+		}
+	})
+}
+
+func TestASweepThatFailsComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.send("a", 1)
+		w.model.Hook = func(call string) error {
+			if call == "Due" || call == "Promised" || call == "Forget" {
+				return errors.New("the database is away")
+			}
+			return nil
+		}
+		for range 10 {
+			w.pass(day)
+		}
+		w.model.Hook = nil
+		w.pass(time.Hour)
+		if got := w.blobCount(); got != 0 {
+			t.Errorf("%d blobs: the sweep did not come back", got)
 		}
 	})
 }

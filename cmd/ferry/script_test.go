@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 //	                                    one request, no redirects followed; the body of the answer goes
 //	                                    to stdout, its status line and headers to stderr
 //	jsonenv FILE NAME KEY…              NAME becomes a value of a JSON file, or of stdout
+//	envfile NAME FILE                   NAME becomes the text of a file
+//	locationenv NAME                    NAME becomes the Location of the last answer
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -37,6 +39,9 @@ func TestScripts(t *testing.T) {
 			"waitfor": waitfor,
 			"http":    httpRequest,
 			"jsonenv": jsonenv,
+			"envfile": envfile,
+
+			"locationenv": locationenv,
 		},
 		RequireExplicitExec: false,
 	})
@@ -126,4 +131,24 @@ func jsonenv(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Setenv(args[1], fmt.Sprint(v))
 	}
+}
+
+func envfile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: envfile NAME FILE")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+var location = regexp.MustCompile(`(?m)^Location: (\S+)`)
+
+func locationenv(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: locationenv NAME")
+	}
+	found := location.FindStringSubmatch(ts.ReadFile("stderr"))
+	if found == nil {
+		ts.Fatalf("the last answer has no Location")
+	}
+	ts.Setenv(args[0], found[1])
 }

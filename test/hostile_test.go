@@ -65,6 +65,16 @@ func TestHostile(t *testing.T) {
 			t.Errorf("left over: %q", paths)
 		}
 	})
+	t.Run("the log tells no secrets", func(t *testing.T) {
+		_, secret := s3Credentials(t, node, c.key)
+		for name, value := range map[string]string{
+			"the key": c.key, "a token": c.tokens["v2"], "an S3 secret": secret, "a signature": "X-Amz-Signature", "a link": h.whole.link,
+		} {
+			if strings.Contains(node.Log(), value) {
+				t.Errorf("%s is in it", name)
+			}
+		}
+	})
 	t.Run("what was acknowledged is there", func(t *testing.T) {
 		h.whole.check(t)
 		for _, s := range h.open {

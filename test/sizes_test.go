@@ -3,7 +3,9 @@ package test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -176,6 +178,23 @@ func testParts(t *testing.T, c *wt, d dialect) {
 		put(t, f, 3, wrong.bytes(0, 17)) // of another length, too
 		for _, part := range []int{1, 2, 3} {
 			put(t, f, part, parts[part-1])
+		}
+		finish(t, s)
+	})
+	t.Run("of no announced length", func(t *testing.T) {
+		s, f, parts := begin(t, 13111521)
+		for part, body := range parts {
+			url, err := f.url(part + 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, err := http.NewRequest("PUT", url, io.MultiReader(bytes.NewReader(body))) // goes out in chunks
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.putBy(req); err != nil {
+				t.Fatal(err)
+			}
 		}
 		finish(t, s)
 	})

@@ -33,10 +33,32 @@ type syscallMade struct {
 // trace runs do and gives the system calls that the node made meanwhile.
 func trace(t *testing.T, node *testenv.Node, do func()) []syscallMade {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "trace")
 	const end, which = "/healthz", "trace=read,pread64,readv,preadv,write,pwrite64,writev,pwritev,sendto,sendmsg,sendfile," +
 		"splice,copy_file_range,mmap,fsync,fdatasync,sync_file_range,ftruncate,unlink,unlinkat,openat"
-	cmd := exec.Command(testenv.Need(t, "strace"), "-f", "-yy", "-s", "64", "-e", which, "-o", out, "-p", strconv.Itoa(node.PID()))
+	text := strace(t, node, func() {
+		do()
+		// What do asked for is in the trace, to its last call, once something later is.
+		get(t, node.URL+end)
+	}, "-e", which)
+	t.Cleanup(func() {
+		if t.Failed() && len(text) < 100_000 {
+			t.Logf("trace:\n%s", text)
+		}
+	})
+	calls := parseTrace(text)
+	if i := slices.IndexFunc(calls, func(c syscallMade) bool { return c.is(reads...) && strings.Contains(c.args, "GET "+end) }); i >= 0 {
+		ended := calls[i].begun
+		calls = slices.DeleteFunc(calls, func(c syscallMade) bool { return c.begun > ended })
+	}
+	return calls
+}
+
+// strace runs do while strace, with args, watches the node, and gives what it wrote.
+func strace(t *testing.T, node *testenv.Node, do func(), args ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "trace")
+	args = append([]string{"-f", "-yy", "-s", "64", "-o", out, "-p", strconv.Itoa(node.PID())}, args...)
+	cmd := exec.Command(testenv.Need(t, "strace"), args...)
 	said, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,9 +66,8 @@ func trace(t *testing.T, node *testenv.Node, do func()) []syscallMade {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// It says so once it has every thread.
 	first := make([]byte, 4096)
-	n, _ := said.Read(first)
+	n, _ := said.Read(first) // it says so once it has every thread
 	if !bytes.Contains(first[:n], []byte("attached")) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -58,8 +79,6 @@ func trace(t *testing.T, node *testenv.Node, do func()) []syscallMade {
 		_, _ = io.Copy(io.Discard, said)
 	}()
 	do()
-	// What do asked for is in the trace, to its last call, once something later is.
-	get(t, node.URL+end)
 	_ = cmd.Process.Signal(syscall.SIGINT) // it detaches, and the node goes on
 	<-quiet
 	_ = cmd.Wait()
@@ -67,17 +86,7 @@ func trace(t *testing.T, node *testenv.Node, do func()) []syscallMade {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() && len(text) < 100_000 {
-			t.Logf("trace:\n%s", text)
-		}
-	})
-	calls := parseTrace(string(text))
-	if i := slices.IndexFunc(calls, func(c syscallMade) bool { return c.is(reads...) && strings.Contains(c.args, "GET "+end) }); i >= 0 {
-		ended := calls[i].begun
-		calls = slices.DeleteFunc(calls, func(c syscallMade) bool { return c.begun > ended })
-	}
-	return calls
+	return string(text)
 }
 
 var (
@@ -328,4 +337,75 @@ func TestCompleteMovesNoBytes(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		})
 	}
+}
+
+// TestSyncFails: when the disk cannot say that a part is on it, the part is not
+// acknowledged, those that were stay, and the upload can be finished. When the
+// database cannot, the node ends, and a new start has all that was answered.
+func TestSyncFails(t *testing.T) {
+	// begin gives a node, and on it a file with its first part acknowledged.
+	begin := func(t *testing.T) (*testenv.Node, *sending, *item) {
+		node := testenv.StartFerry(t)
+		s := mustBegin(t, signIn(t, node), transferV2, content{"failing.bin", 13111521, 10})
+		f := s.items[0]
+		if err := f.put(1, f.planned(5*mib, 1)); err != nil {
+			t.Fatal(err)
+		}
+		return node, s, f
+	}
+	finish := func(t *testing.T, s *sending, f *item) {
+		t.Helper()
+		for part := 2; part <= 3; part++ {
+			if err := f.put(part, f.planned(5*mib, part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.complete(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.seal(); err != nil {
+			t.Fatal(err)
+		}
+		s.check(t)
+	}
+	put := func(t *testing.T, f *item) error {
+		t.Helper()
+		address, err := f.url(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.api.putTo(address, f.planned(5*mib, 2))
+	}
+
+	t.Run("of a body", func(t *testing.T) {
+		node, s, f := begin(t)
+		strace(t, node, func() {
+			if err := put(t, f); statusOf(err) != 500 && statusOf(err) != 507 {
+				t.Errorf("the part: %v, want 500 or 507", err)
+			}
+		}, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO")
+		if err := f.complete(); statusOf(err) != 417 {
+			t.Errorf("complete: %v, want 417: parts are missing", err)
+		}
+		finish(t, s, f)
+	})
+	t.Run("of the database", func(t *testing.T) {
+		node, s, f := begin(t)
+		wal := filepath.Join(node.Data, "ferry.db-wal")
+		strace(t, node, func() {
+			if err := put(t, f); err == nil {
+				t.Error("the part was acknowledged")
+			}
+			for i := 0; listens(node); i++ {
+				if time.Sleep(10 * time.Millisecond); i > 1000 {
+					t.Error("the node goes on with a database that it cannot sync")
+					break
+				}
+			}
+		}, "-P", wal, "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO")
+		node.Kill() // it has ended by itself
+		node.Restart()
+		f.api.http.CloseIdleConnections()
+		finish(t, s, f)
+	})
 }

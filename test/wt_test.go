@@ -333,6 +333,10 @@ func (c *wt) putTo(url string, body []byte) error {
 	if err != nil {
 		return err
 	}
+	return c.putBy(req)
+}
+
+func (c *wt) putBy(req *http.Request) error {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -343,10 +347,10 @@ func (c *wt) putTo(url string, body []byte) error {
 		return err
 	}
 	if resp.StatusCode != 200 || len(text) > 0 {
-		return &unexpected{"PUT", url, resp.StatusCode, string(text)}
+		return &unexpected{"PUT", req.URL.String(), resp.StatusCode, string(text)}
 	}
 	if tag := resp.Header.Get("ETag"); len(tag) < 3 || tag[0] != '"' {
-		return fmt.Errorf("PUT %s: the ETag is %s", url, tag)
+		return fmt.Errorf("PUT %s: the ETag is %s", req.URL, tag)
 	}
 	return nil
 }

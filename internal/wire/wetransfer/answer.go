@@ -85,9 +85,16 @@ type fullError struct {
 }
 
 // Refuse answers r with err in the words of the version that r's path belongs to.
-// It logs nothing.
+// It logs nothing. A preflight it answers as ever: without, a page would not
+// learn what its request is refused for.
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.prepare(w)
+	if cors.Answer(w, r) {
+		return
+	}
+	if fault.KindOf(err) != fault.Timeout {
+		wire.Drain(w, r)
+	}
 	s := answer(versionOf(r.URL.Path), err)
 	switch {
 	case s.status == http.StatusUnauthorized:

@@ -87,7 +87,7 @@ func newWorldOn(t testing.TB, s stores, change ...func(*Config)) *world {
 		Boards: board.NewService(s, s, uploads, ids, now, board.Limits{MaxSize: maxSize, MaxFiles: maxFiles}),
 		Shares: share.NewService(s, blobs, now, share.Limits{Memory: 24 * time.Hour}, log), Uploads: uploads,
 		Ring: ring, IDs: ids, Now: now, BaseURL: func() string { return base }, DocsURL: docs, Log: log,
-		PresignPart: w.presign, UploadLife: time.Hour, TokenLife: 365 * 24 * time.Hour,
+		PresignPart: w.presign, TokenLife: 365 * 24 * time.Hour,
 		TransferKeep: 7 * 24 * time.Hour, BoardKeep: 90 * 24 * time.Hour, MaxFiles: maxFiles,
 	}
 	for _, c := range change {

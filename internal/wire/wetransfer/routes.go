@@ -105,10 +105,9 @@ type Config struct {
 	Log       *slog.Logger
 
 	// PresignPart gives the URL to which part n of a file is put, and when it
-	// ends: the S3 door's.
+	// ends (after an hour, by the documents): the S3 door's.
 	PresignPart func(f *upload.File, n int) (url string, expires time.Time)
 
-	UploadLife   time.Duration // of those URLs; an hour by the documents
 	TokenLife    time.Duration // a year by the documents
 	TransferKeep time.Duration // life of a v1 transfer; v2's is in transfer.Limits
 	BoardKeep    time.Duration // life of a board since it was last seen

@@ -33,8 +33,10 @@ func newTokens(ring *keyring.Ring, now func() time.Time, life time.Duration) *to
 	for _, k := range ring.Keys("wetransfer-token") {
 		t.keys.Keys = append(t.keys.Keys, k)
 	}
+	// Strict, because the last character of a signature has two bits to spare: a
+	// token that was changed there must not pass for the one that was issued.
 	t.parser = jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithExpirationRequired(), jwt.WithTimeFunc(now))
+		jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithTimeFunc(now))
 	return t
 }
 

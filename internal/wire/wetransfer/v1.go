@@ -201,7 +201,7 @@ func linkMeta(in field, defaultTitle string) (title, raw string, err error) {
 }
 
 func (h *Handler) v1ItemBodies(items []board.Item) []any {
-	until := h.cfg.Now().Add(h.cfg.UploadLife).Unix()
+	var until int64 // the end of a URL that is asked for now, of whichever file
 	all := make([]any, len(items))
 	for i, item := range items {
 		if l := item.Link; l != nil {
@@ -209,6 +209,10 @@ func (h *Handler) v1ItemBodies(items []board.Item) []any {
 			continue
 		}
 		f := item.File
+		if until == 0 {
+			_, end := h.cfg.PresignPart(f, 1)
+			until = end.Unix()
+		}
 		all[i] = v1FileBody{
 			ID: f.ID, ContentIdentifier: v1File, LocalIdentifier: f.Local,
 			Meta: v1FileMeta{upload.PlannedParts(f.Size, f.Chunk), f.Upload},

@@ -8,7 +8,9 @@
 package board
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -148,6 +150,7 @@ func (s *Service) Add(ctx context.Context, who account.Actor, bid share.ID, draf
 // items makes the drafts into items and counts them into b.
 func (s *Service) items(ctx context.Context, b *Board, drafts []DraftItem) ([]Item, error) {
 	now := s.now()
+	most := cmp.Or(s.limits.MaxSize, math.MaxInt64) // so that no sum overflows
 	keys := s.ids.Keys(len(drafts))
 	items := make([]Item, len(drafts))
 	for i, d := range drafts {
@@ -159,12 +162,13 @@ func (s *Service) items(ctx context.Context, b *Board, drafts []DraftItem) ([]It
 			Key: upload.Key(keys[i]), ID: upload.ID(d.ID), Name: d.Name, Local: d.Local, Size: d.Size, Chunk: d.Chunk,
 			Upload: d.Upload, State: upload.Open, CreatedAt: now, Home: &b.Share,
 		}
-		if s.limits.MaxSize > 0 && d.Size > s.limits.MaxSize-b.Size {
-			return nil, fault.New(fault.TooLarge, "transfer_too_large", "a board has at most %d bytes", s.limits.MaxSize)
+		n := max(d.Size, 0)
+		if n > most-b.Size {
+			return nil, fault.New(fault.TooLarge, "transfer_too_large", "a board has at most %d bytes", most)
 		}
 		b.Files++
 		b.OpenFiles++
-		b.Size += d.Size
+		b.Size += n
 	}
 	if b.Files > s.limits.MaxFiles || len(items) > s.limits.MaxFiles {
 		return nil, fault.New(fault.Invalid, "too_many_files", "a board has at most %d files", s.limits.MaxFiles)

@@ -7,6 +7,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -110,12 +111,13 @@ func (s *Service) Create(ctx context.Context, who account.Actor, d Draft) (*Tran
 	if len(d.Files) > s.limits.MaxFiles {
 		return nil, nil, fault.New(fault.Invalid, "too_many_files", "a transfer has at most %d files", s.limits.MaxFiles)
 	}
+	most := cmp.Or(s.limits.MaxSize, math.MaxInt64) // so that no sum overflows
 	keys := s.ids.Keys(len(d.Files))
 	files := make([]*upload.File, len(d.Files))
 	for i, f := range d.Files {
 		n := max(f.Size, 0)
-		if s.limits.MaxSize > 0 && n > s.limits.MaxSize-t.Size || t.Size > math.MaxInt64-n {
-			return nil, nil, fault.New(fault.TooLarge, "transfer_too_large", "a transfer has at most %d bytes", s.limits.MaxSize)
+		if n > most-t.Size {
+			return nil, nil, fault.New(fault.TooLarge, "transfer_too_large", "a transfer has at most %d bytes", most)
 		}
 		t.Size += n
 		files[i] = &upload.File{

@@ -141,6 +141,25 @@ func (f *File) Accepts(now time.Time) error {
 	return nil
 }
 
+// takes refuses a part of n bytes in place of old (nil for a new one) if it alone is
+// longer than most, or if all parts together became too long: those of a file of
+// unknown size may have most, others twice the size. A client may cut its parts
+// anew and leave some of before, and is told the sum when it completes; but without
+// a bound 10,000 parts as long as the file would take that often what was reserved.
+func (f *File) takes(n int64, old *Part, most int64) error {
+	room, over := most-f.Got, n
+	if old != nil {
+		room += old.Length
+	}
+	if f.Size != Unknown {
+		over -= most // and not room += most, which may overflow
+	}
+	if n > most || over > room {
+		return tooLarge(most)
+	}
+	return nil
+}
+
 // put records that p is acknowledged in place of old, which is nil for a new part.
 func (f *File) put(p, old *Part) {
 	if old != nil {

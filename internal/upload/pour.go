@@ -40,7 +40,8 @@ func (s *Service) pour(ctx context.Context, w blob.Writer, at blob.Segment, p Pu
 	if p.Length >= 0 {
 		limit = min(limit, p.Length)
 	}
-	n, crc, err := pourBody(w, at.Offset, limit, p.Body, md)
+	into := &roomWriter{Writer: w, room: func() error { return s.room(ctx, 0) }}
+	n, crc, err := pourBody(into, at.Offset, limit, p.Body, md)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +56,27 @@ func (s *Service) pour(ctx context.Context, w blob.Writer, at blob.Segment, p Pu
 		}
 	}
 	return part, w.Sync(ctx)
+}
+
+// roomStep is how many bytes of a body are written between two looks at the disk.
+const roomStep = 8 << 20
+
+// A roomWriter looks again and again whether there is room left. When a body was
+// let in its length may not have been known, nor what others would write meanwhile.
+type roomWriter struct {
+	blob.Writer
+	room    func() error
+	written int64 // since the last look
+}
+
+func (w *roomWriter) WriteAt(b []byte, off int64) (int, error) {
+	if w.written += int64(len(b)); w.written > roomStep {
+		w.written = 0
+		if err := w.room(); err != nil {
+			return 0, err
+		}
+	}
+	return w.Writer.WriteAt(b, off)
 }
 
 // pourBody copies body to w at off, at most limit bytes: one more is TooLarge.
@@ -182,6 +204,9 @@ func (s *Service) reread(ctx context.Context, f *File) error {
 		}
 	}
 	return s.store.Rework(ctx, f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+		if f.State != Open {
+			return nil, nil, nil // somebody else read it, and completed it
+		}
 		all, err := parts()
 		if err != nil {
 			return nil, nil, err
@@ -199,12 +224,21 @@ func (s *Service) reread(ctx context.Context, f *File) error {
 	})
 }
 
-// intact reads a part and compares it with its checksum.
+// intact reads a part and compares it with its checksum. That a blob cannot be
+// opened just now, for want of descriptors perhaps, says nothing of its bytes.
 func (s *Service) intact(ctx context.Context, p Part) (bool, error) {
-	sum := crc32.NewIEEE()
-	n, err := blob.Copy(ctx, sum, s.blobs, blob.Content{p.Segment}, 0, p.Length)
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return false, err
 	}
+	r, err := s.blobs.Open(ctx, p.Blob)
+	if fault.KindOf(err) == fault.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	sum := crc32.NewIEEE()
+	n, err := io.Copy(sum, io.NewSectionReader(r, p.Offset, p.Length))
 	return err == nil && n == p.Length && sum.Sum32() == p.CRC, nil
 }

@@ -77,7 +77,7 @@ type Service struct {
 	limits Limits
 
 	mu     sync.Mutex
-	claims map[claim]struct{}
+	claims map[claim]bool // true: never given back
 }
 
 // A claim is the right of one live request to write a slot in place.
@@ -88,7 +88,7 @@ type claim struct {
 
 // NewService makes a Service.
 func NewService(s Store, b blob.Store, ids *id.Source, now func() time.Time, l Limits) *Service {
-	return &Service{store: s, blobs: b, ids: ids, now: now, limits: l, claims: map[claim]struct{}{}}
+	return &Service{store: s, blobs: b, ids: ids, now: now, limits: l, claims: map[claim]bool{}}
 }
 
 // A Put is a part on its way in.
@@ -125,7 +125,7 @@ func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayPut(ctx, f, p); err != nil {
+	if err := s.mayPut(ctx, f, old, p); err != nil {
 		return nil, err
 	}
 	if slot, ok := f.Slot(p.Number); ok && claimed && old == nil && !f.Suspect && p.Length == slot.Length {
@@ -146,13 +146,18 @@ func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
 // putInPlace takes a part into its slot of the planned blob.
 func (s *Service) putInPlace(ctx context.Context, f *File, w blob.Writer, slot blob.Segment, p Put) (*Part, error) {
 	part, err := s.pour(ctx, w, slot, p)
-	if err == nil {
-		return s.record(ctx, f, part)
-	}
 	if fault.Is(err, "sync_failed") {
 		err = errors.Join(err, s.suspect(ctx, f))
 	}
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	part, err = s.record(ctx, f, part)
+	if err != nil && !refused(err) {
+		// The row that promises these bytes may yet come: nobody writes there again.
+		s.keep(claim{p.File, p.Number})
+	}
+	return part, err
 }
 
 // suspect notes that a sync of the file's planned blob failed. That is final for
@@ -162,7 +167,7 @@ func (s *Service) suspect(ctx context.Context, f *File) error {
 	return s.store.Suspect(context.WithoutCancel(ctx), f.Key)
 }
 
-func (s *Service) mayPut(ctx context.Context, f *File, p Put) error {
+func (s *Service) mayPut(ctx context.Context, f *File, old *Part, p Put) error {
 	if f.Home.Owner.Account != p.Account {
 		return fileUnknown()
 	}
@@ -175,10 +180,11 @@ func (s *Service) mayPut(ctx context.Context, f *File, p Put) error {
 	if err := f.Accepts(s.now()); err != nil {
 		return err
 	}
-	if p.Length > s.most(f) {
-		return tooLarge(s.most(f))
+	n := max(p.Length, 0)
+	if err := f.takes(n, old, s.most(f)); err != nil {
+		return err
 	}
-	return s.room(ctx, max(p.Length, 0))
+	return s.room(ctx, n)
 }
 
 // most is the length that no part of the file may pass: all of the file.
@@ -213,16 +219,13 @@ func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Par
 		return nil, err
 	}
 	part, err := s.pour(ctx, w, blob.Segment{Blob: own, Length: s.most(f)}, p)
+	var there *Part
 	if err == nil {
-		same := false
-		if same, err = s.same(ctx, old, part); same && err == nil && (part.MD5 == nil || old.MD5 != nil) {
-			s.discard(ctx, own)
-			return old, s.stillOpen(ctx, f.ID)
-		}
+		there, err = s.there(ctx, f, old, part)
 	}
-	if err != nil {
+	if err != nil || there != nil {
 		s.discard(ctx, own)
-		return nil, err
+		return there, err
 	}
 	part, err = s.record(ctx, f, part)
 	if err != nil && refused(err) {
@@ -242,14 +245,26 @@ func refused(err error) bool {
 	return true
 }
 
-// stillOpen looks again whether the file takes parts, for an answer that writes
-// nothing: it may have been completed while the body came in.
-func (s *Service) stillOpen(ctx context.Context, file ID) error {
-	f, err := s.store.File(ctx, file)
-	if err != nil {
-		return err
+// there gives the part as it is acknowledged already, nil if it is not: then it has
+// to be recorded. The answer will write nothing, so the rows are looked at again:
+// while the body came in, the file may have been completed, and old may have been
+// replaced or forgotten.
+func (s *Service) there(ctx context.Context, f *File, old, part *Part) (*Part, error) {
+	same, err := s.same(ctx, old, part)
+	if err != nil || !same || part.MD5 != nil && old.MD5 == nil {
+		return nil, err
 	}
-	return f.Accepts(s.now())
+	f, now, err := s.store.FileAndPart(ctx, f.ID, part.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Accepts(s.now()); err != nil {
+		return nil, err
+	}
+	if now == nil || now.Segment != old.Segment || now.CRC != old.CRC {
+		return nil, nil
+	}
+	return now, nil
 }
 
 // record commits the row that promises the part.
@@ -265,14 +280,14 @@ func (s *Service) record(ctx context.Context, f *File, part *Part) (*Part, error
 		if f.Suspect && f.inPlace(part) {
 			return nil, fault.New(fault.Internal, "sync_failed", "bytes written beside this part may be lost")
 		}
+		if err := f.takes(part.Length, old, s.most(f)); err != nil {
+			return nil, err
+		}
 		n := &NewPart{Part: *part}
 		if f.Size == Unknown {
 			n.Reserve = part.Length
 			if old != nil {
 				n.Reserve -= old.Length
-			}
-			if f.Got+n.Reserve > s.limits.MaxFile {
-				return nil, tooLarge(s.limits.MaxFile)
 			}
 		}
 		if old != nil && !f.inPlace(old) {
@@ -445,14 +460,24 @@ func (s *Service) claim(c claim) bool {
 	if _, taken := s.claims[c]; taken {
 		return false
 	}
-	s.claims[c] = struct{}{}
+	s.claims[c] = false
 	return true
 }
 
 func (s *Service) release(c claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.claims, c)
+	if !s.claims[c] {
+		delete(s.claims, c)
+	}
+}
+
+// keep lets nobody have the claim again, as long as the program runs. There are as
+// many as commits with an unknown outcome, and their parts go loose.
+func (s *Service) keep(c claim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claims[c] = true
 }
 
 func fileUnknown() error { return fault.New(fault.NotFound, "file_unknown", "no such file") }

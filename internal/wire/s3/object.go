@@ -75,15 +75,15 @@ func (h *Handler) putAnnounced(r *request, put upload.Put) (*upload.File, *uploa
 	if err != nil {
 		return nil, nil, err
 	}
-	if put.Length >= 0 && put.Length < f.Size {
+	switch {
+	case put.Length < 0:
+		put.Length = f.Size // a shorter body would take the place of part 1 before it is refused
+	case put.Length < f.Size:
 		return nil, nil, fault.New(fault.Invalid, "incomplete_body", "the file was announced with %d bytes", f.Size)
 	}
 	part, err := h.putPart(ctx, f, put)
 	if err != nil {
 		return nil, nil, err
-	}
-	if f.Size != upload.Unknown && part.Length != f.Size { // sent without a length
-		return nil, nil, fault.New(fault.Invalid, "incomplete_body", "the file was announced with %d bytes", f.Size)
 	}
 	f, err = h.Uploads.Complete(ctx, f, upload.CompleteOptions{Choose: func(all []upload.Part) ([]upload.Part, error) {
 		// Parts of earlier attempts are not part of this one.
@@ -358,26 +358,44 @@ func (w refusing) WriteHeader(status int) {
 	}
 }
 
-// deleteObject forgets a free key and takes its transfer down. A file that was
-// announced goes with its transfer if it is the only one there. What is not there
-// is gone already ("DeleteObject").
+// deleteObject takes down what a free key stands for. A file that was announced
+// goes with its transfer if it is the only one there. What is not there is gone
+// already ("DeleteObject").
 func (h *Handler) deleteObject(w http.ResponseWriter, r *request) error {
+	var err error
 	if r.name.free() {
-		o, err := h.Objects.DropObject(r.Context(), r.who.actor.Owner, r.name.key)
-		if err != nil {
-			return err
+		err = h.forget(r)
+	} else {
+		var f *upload.File
+		if f, err = h.announced(r); err == nil {
+			err = h.takeDownOnly(r, f)
 		}
-		if o != nil {
-			h.takeDown(r.Context(), o.Owner, o.Share)
-		}
-	} else if f, err := h.announced(r); err == nil {
-		if err := h.takeDownOnly(r, f); err != nil {
-			return err
-		}
-	} else if fault.KindOf(err) != fault.NotFound {
+	}
+	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
 	noContent(w, r)
+	return nil
+}
+
+// forget takes down the transfer of a free key, then forgets the key: the other way
+// round, a failure in between would leave a link to what its owner was told is gone.
+func (h *Handler) forget(r *request) error {
+	ctx := context.WithoutCancel(r.Context()) // begun is done
+	o, err := h.Objects.Object(ctx, r.who.actor.Owner, r.name.key)
+	if err != nil {
+		return err
+	}
+	if err := h.Shares.Delete(ctx, o.Owner, o.Share); err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	dropped, err := h.Objects.DropObject(ctx, r.who.actor.Owner, r.name.key)
+	if err != nil {
+		return err
+	}
+	if dropped != nil && dropped.Share != o.Share { // the key was written to meanwhile
+		return h.Shares.Delete(ctx, dropped.Owner, dropped.Share)
+	}
 	return nil
 }
 

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -272,6 +274,60 @@ func TestASweepThatFailsComesBack(t *testing.T) {
 		w.pass(time.Hour)
 		if got := w.blobCount(); got != 0 {
 			t.Errorf("%d blobs: the sweep did not come back", got)
+		}
+	})
+}
+
+// A slowBody is one of the slowest clients that a door bears with: 1 KiB a second.
+type slowBody struct{ left int64 }
+
+func (s *slowBody) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(time.Second)
+	n := min(int64(len(p)), s.left, 1<<10)
+	s.left -= n
+	return int(n), nil
+}
+
+func TestSlowPartsAreNoOrphans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ctx := newWorld(t), context.Background()
+		const chunk = 12 << 20 // takes more than three hours
+		_, _, err := w.transfers.Create(ctx, alice, transfer.Draft{
+			ID: "x", Code: "t-x", Files: []transfer.DraftFile{{ID: "f", Name: "f", Size: 2 * chunk, Chunk: chunk}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pass(3 * day) // announced long before the first byte
+		var sent sync.WaitGroup
+		for n, length := range map[int]int64{1: chunk, 2: -1} { // in place, and loose
+			sent.Go(func() {
+				_, err := w.uploads.Put(ctx, upload.Put{
+					Account: "alice", File: "f", Number: n, Length: length, Body: &slowBody{left: chunk},
+				})
+				if err != nil {
+					t.Errorf("part %d: %v", n, err)
+				}
+			})
+		}
+		for range 2 {
+			w.pass(2 * time.Hour)
+		}
+		sent.Wait()
+		f, err := w.transfers.CompleteFile(ctx, alice, "x", "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := w.uploads.Content(ctx, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pass(3 * time.Hour)
+		if n, err := blob.Copy(ctx, io.Discard, w.blobs, c, 0, f.Size); err != nil || n != 2*chunk {
+			t.Errorf("%d bytes are there: %v", n, err)
 		}
 	})
 }

@@ -7,7 +7,8 @@
 // by the stores of package blob. Start at Open, then tx.go for what a
 // transaction is, then the file of any noun. There is one text of SQL for both
 // engines, written by hand: $1…$n, sizes and times as bigint, text compared
-// bytewise.
+// bytewise. It says "limit $1 + 0" because SQLite makes a new plan for each value
+// of a bare limit, which takes longer than the query.
 package db
 
 import (

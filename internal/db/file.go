@@ -110,11 +110,11 @@ func (d *DB) FilesOf(ctx context.Context, home share.Key, after upload.Key, n in
 		f := &upload.File{Home: s}
 		files = append(files, f)
 		return row(fileDest(f)...)
-	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 order by f.key limit $3`, home, after, n)
+	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 order by f.key limit $3 + 0`, home, after, n)
 	return files, err
 }
 
-const selectParts = `select ` + partColumns + ` from parts p where p.file = $1 and p.number > $2 order by p.number limit $3`
+const selectParts = `select ` + partColumns + ` from parts p where p.file = $1 and p.number > $2 order by p.number limit $3 + 0`
 
 // Parts implements upload.Store.
 func (d *DB) Parts(ctx context.Context, file upload.Key, after, n int) (parts []upload.Part, err error) {

@@ -37,7 +37,7 @@ func (d *DB) Claim(ctx context.Context, now time.Time, n int) (jobs []job.Job, e
 			j.Attempts++
 			jobs = append(jobs, j)
 			return err
-		}, `select kind, id, due, attempts from jobs where due <= $1 order by due limit $2`+
+		}, `select kind, id, due, attempts from jobs where due <= $1 order by due limit $2 + 0`+
 			t.lock(" for update skip locked"), now, n)
 		if err != nil {
 			return err

@@ -94,9 +94,9 @@ func (d *DB) ObjectsOf(
 ) (all []object.Object, err error) {
 	const live = ` join shares s on s.id = o.share and s.state = 2 and s.expires_at > $1
 		where o.account = $2 and o.room = $3 and o.key >= $4`
-	sql, args := selectObject+live+` order by o.key limit $5`, []any{now, owner.Account, owner.Room, from, n}
+	sql, args := selectObject+live+` order by o.key limit $5 + 0`, []any{now, owner.Account, owner.Room, from, n}
 	if to != "" { // a text of its own, so that the index knows where to stop
-		sql, args = selectObject+live+` and o.key < $6 order by o.key limit $5`, append(args, to)
+		sql, args = selectObject+live+` and o.key < $6 order by o.key limit $5 + 0`, append(args, to)
 	}
 	err = d.query(ctx, func(row scan) error {
 		all = append(all, object.Object{})

@@ -31,7 +31,7 @@ func (d *DB) Blobs(ctx context.Context, key share.Key, n int) (files []share.Fil
 		}
 		files = append(files, f)
 		return nil
-	}, `select key, loose from files where home = $1 order by key limit $2`, key, n)
+	}, `select key, loose from files where home = $1 order by key limit $2 + 0`, key, n)
 	for _, i := range loose {
 		f := &files[i]
 		if err == nil {
@@ -103,7 +103,7 @@ func (d *DB) Forget(ctx context.Context, before time.Time, n int) (gone int, err
 		err := t.query(func(row scan) error {
 			keys = append(keys, "")
 			return row(&keys[len(keys)-1])
-		}, `select key from shares where state = 5 and expires_at < $1 order by expires_at limit $2`+
+		}, `select key from shares where state = 5 and expires_at < $1 order by expires_at limit $2 + 0`+
 			t.lock(" for update skip locked"), before, n)
 		if err != nil {
 			return err

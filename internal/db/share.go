@@ -178,6 +178,6 @@ func (d *DB) Due(ctx context.Context, now time.Time, n int) (keys []share.Key, e
 	err = d.query(ctx, func(row scan) error {
 		keys = append(keys, "")
 		return row(&keys[len(keys)-1])
-	}, `select key from shares where state <= 2 and expires_at <= $1 order by expires_at limit $2`, now, n)
+	}, `select key from shares where state <= 2 and expires_at <= $1 order by expires_at limit $2 + 0`, now, n)
 	return keys, err
 }

@@ -80,8 +80,10 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqlite, err err
 	}()
 	// In WAL mode synchronous=FULL syncs at every commit. With NORMAL a power cut
 	// loses commits that were answered (SQLite docs, PRAGMA synchronous).
+	// A checkpoint holds all writers up: 32 MiB of log let pages be written to the
+	// database once that were changed by a hundred commits.
 	s.writers, err = openConns(path, 1, "journal_mode(wal)", "synchronous(full)",
-		"cache_size(-8000)", "journal_size_limit(67108864)")
+		"cache_size(-8000)", "wal_autocheckpoint(8192)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}
@@ -227,10 +229,28 @@ func (s *sqlite) act(requests []*request) (err error) {
 		_ = s.run("rollback")
 	}
 	s.torn = false
+	if err == errRefused {
+		return nil // the request knows why
+	}
 	return err
 }
 
+// errRefused rolls back the transaction of a single request that was refused.
+var errRefused = errors.New("the request was refused")
+
 func (s *sqlite) runAll(requests []*request) error {
+	if len(requests) == 1 { // alone, it needs no savepoint
+		r := requests[0]
+		t := &sqliteTx{s: s}
+		t.change(r)
+		if t.err != nil && !spares(t.err) {
+			return t.err
+		}
+		if r.err != nil || r.panicked != nil {
+			return errRefused
+		}
+		return nil
+	}
 	for _, r := range requests {
 		if err := s.run("savepoint request"); err != nil {
 			return err

@@ -114,21 +114,36 @@ func (s *Store) leave(f *file) {
 
 // openForWriting opens the file or makes it, and its folder, if need be. Made and
 // found are told apart because a name that was found, perhaps left by a process
-// that was killed, is no more durable for being older.
+// that was killed, is no more durable for being older. Of a name that is not known
+// to be durable it is tried first whether it can be made: nearly always it can.
 func (s *Store) openForWriting(f *file, path string) (File, error) {
+	s.mu.Lock()
+	known := f.durable
+	s.mu.Unlock()
 	var err error
 	for range 10 { // as folders may be removed while we make them
 		var h File
-		if h, err = s.fsys.OpenFile(path, os.O_WRONLY, 0); !errors.Is(err, fs.ErrNotExist) {
-			return h, err
+		if known {
+			if h, err = s.fsys.OpenFile(path, os.O_WRONLY, 0); !errors.Is(err, fs.ErrNotExist) {
+				return h, err
+			}
+			known = false
 		}
 		s.mu.Lock()
+		found := f.since
 		f.since, f.durable = f.in.failures, false // whatever is known of a former one
 		s.durable.drop(f.id)
 		rootFailures := s.root.failures
 		s.mu.Unlock()
 		h, err = s.fsys.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			s.mu.Lock()
+			f.since = found
+			s.mu.Unlock()
+			known = true
+			continue
+		case !errors.Is(err, fs.ErrNotExist):
 			return h, err
 		}
 		switch err = s.fsys.Mkdir(f.in.path, 0o700); {

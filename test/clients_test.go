@@ -1,5 +1,11 @@
-// Package test runs programs of other people, as they are, against a real Ferry
-// node: what they send must come back, byte for byte, by the links they were given.
+// Package test looks at a real Ferry node from outside, and knows nothing of what is
+// inside: it kills it, cuts its lines, fills its disk, traces its system calls,
+// lies to it, and runs programs of other people, as they are, against it. What was
+// acknowledged must come back, byte for byte, by the links that were given.
+//
+// How the packages keep their promises is tested beside them. Start at dialect in
+// wt_test.go, the client that most tests use; flags are in content_test.go and
+// kill_test.go.
 package test
 
 import (

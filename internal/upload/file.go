@@ -91,7 +91,7 @@ func PlannedParts(size, chunk int64) int {
 	if size <= 0 || chunk <= 0 {
 		return 1
 	}
-	return int((size + chunk - 1) / chunk)
+	return int((size-1)/chunk) + 1
 }
 
 // Planned gives the number of parts the file was planned with, 0 if without plan.
@@ -183,13 +183,24 @@ func (f *File) put(p, old *Part) {
 // Incomplete is why a file cannot be completed yet. It is the cause inside a
 // fault: Conflict "part_missing" or Invalid "size_mismatch".
 type Incomplete struct {
-	Missing []int // planned parts that are not there
+	Missing []int // the first of the planned parts that are not there
 	Got     int64 // bytes received
 	Want    int64 // bytes announced
 }
 
 func (e *Incomplete) Error() string {
-	return fmt.Sprintf("%d parts missing, %d of %d bytes", len(e.Missing), e.Got, e.Want)
+	return fmt.Sprintf("parts %v missing, %d of %d bytes", e.Missing, e.Got, e.Want)
+}
+
+// maxMissing bounds what is told: a file that somebody announced with 2^53 bytes has
+// a billion parts, and none of them may be there.
+const maxMissing = 1000
+
+// miss notes the parts from first to before next as missing.
+func (e *Incomplete) miss(first, next int) {
+	for ; first < next && len(e.Missing) < maxMissing; first++ {
+		e.Missing = append(e.Missing, first)
+	}
 }
 
 // complete settles the file's content. Parts loads all of them in order; it is
@@ -227,9 +238,7 @@ func (f *File) covers(parts []Part) error {
 	e := &Incomplete{Got: f.Got, Want: f.Size}
 	next := 1
 	for _, p := range parts {
-		for ; next < p.Number; next++ {
-			e.Missing = append(e.Missing, next)
-		}
+		e.miss(next, p.Number)
 		next = p.Number + 1
 	}
 	if f.Size != Unknown && f.Got == f.Size && len(e.Missing) == 0 && len(parts) > 0 {
@@ -241,11 +250,9 @@ func (f *File) covers(parts []Part) error {
 		}
 		return nil // whatever numbers the client chose, in their order
 	}
-	for ; next <= f.Planned(); next++ {
-		e.Missing = append(e.Missing, next)
-	}
+	e.miss(next, f.Planned()+1)
 	if len(e.Missing) > 0 {
-		return fault.Wrap(fault.Conflict, "part_missing", e, "%d parts are still missing", len(e.Missing))
+		return fault.Wrap(fault.Conflict, "part_missing", e, "parts are still missing")
 	}
 	return fault.Wrap(fault.Invalid, "size_mismatch", e, "received %d bytes, %d were announced", e.Got, e.Want)
 }

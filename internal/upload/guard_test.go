@@ -3,7 +3,9 @@ package upload_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"math"
 	"strings"
 	"syscall"
 	"testing"
@@ -201,4 +203,24 @@ type counter func(int)
 func (c counter) Write(p []byte) (int, error) {
 	c(len(p))
 	return len(p), nil
+}
+
+// Who announces a file of 2^53 bytes and completes it at once must not be told all
+// of its billion parts.
+func TestMissingPartsAreCountedOnlySoFar(t *testing.T) {
+	w := newWorld(t)
+	f := w.file(100_000_000)
+	if err := w.put(f, 100_000, pattern(chunk, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Complete(context.Background(), f, upload.CompleteOptions{})
+	e, ok := errors.AsType[*upload.Incomplete](err)
+	if !ok || fault.CodeOf(err) != "part_missing" || len(e.Missing) != 1000 || e.Missing[999] != 1000 {
+		t.Errorf("%d parts are named, %v", len(e.Missing), fault.CodeOf(err))
+	}
+	for _, size := range []int64{1 << 53, math.MaxInt64} {
+		if n := upload.PlannedParts(size, size); n != 1 {
+			t.Errorf("a file of %d bytes in one part has %d", size, n)
+		}
+	}
 }

@@ -222,6 +222,8 @@ func classify(err error, doing string, id blob.ID) error {
 	return fmt.Errorf("%s blob %s: %w", doing, id, err)
 }
 
+// isFull also takes a blob for which the disk has room but no file can hold: on ext4
+// that is all beyond 16 TiB.
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }

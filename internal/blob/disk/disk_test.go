@@ -413,7 +413,7 @@ func TestRootFailureCondemnsNewFolders(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT} {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
 		for _, failing := range []string{"OpenFile", "Mkdir", "WriteAt", "SyncDir", "Datasync", "Unlink"} {
 			t.Run(failing+" "+errno.Error(), func(t *testing.T) {
 				var full atomic.Bool

@@ -21,6 +21,14 @@ var (
 	seed = flag.Uint64("seed", 0, "of random choices, to take those of an earlier run; 0 chooses one")
 )
 
+// slow skips the test in ./check quick.
+func slow(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+}
+
 // random gives random choices and prints the seed to have them again. What
 // goroutines do at the same time stays by chance.
 func random(t *testing.T) *rand.Rand {

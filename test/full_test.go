@@ -14,6 +14,7 @@ import (
 // 507, what was acknowledged is there and can be fetched, and once there is room
 // again the same upload goes on.
 func TestFullDisk(t *testing.T) {
+	slow(t)
 	for _, tt := range []struct {
 		name string
 		args []string

@@ -20,6 +20,7 @@ var kills = flag.Int("kills", 20, "how often TestKill kills the server")
 // part that was acknowledged is never sent again, and yet every file completes
 // and comes back byte for byte. Nothing half-made is seen in between.
 func TestKill(t *testing.T) {
+	slow(t)
 	onEngines(t, func(t *testing.T, node *testenv.Node) {
 		n := *kills
 		if strings.HasSuffix(t.Name(), "postgres") && !*long {

@@ -18,6 +18,7 @@ import (
 // is one sender's as a whole, what was there at completion stays, whoever comes
 // later is told, and the checksums of the archive are of what is in it.
 func TestRivals(t *testing.T) {
+	slow(t)
 	onEngines(t, func(t *testing.T, node *testenv.Node) {
 		c := signIn(t, node)
 		rounds := 3

@@ -53,6 +53,7 @@ func awsClient(node *testenv.Node, access, secret string) *s3.Client {
 // TestAWS: Amazon's own SDK puts 200 MiB in parts and by a presigned URL, and
 // reads them back.
 func TestAWS(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	access, secret := s3Credentials(t, node, node.Key())
 	client, ctx := awsClient(node, access, secret), t.Context()
@@ -158,6 +159,7 @@ func putSigned(t *testing.T, address string, header http.Header, c content) {
 // TestMinIO: MinIO's SDK does the same. Its endpoints cannot have a path, so a
 // transport puts the door's in front, as a proxy would.
 func TestMinIO(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	access, secret := s3Credentials(t, node, node.Key())
 	base, err := url.Parse(node.URL)
@@ -218,6 +220,7 @@ func withPrefix(u *url.URL) *url.URL {
 // TestS3File: a file that was announced by WeTransfer's API is one object more to
 // an S3 program: {owner}/{file}, as its upload URL says.
 func TestS3File(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	c := signIn(t, node)
 	access, secret := s3Credentials(t, node, c.key)

@@ -16,9 +16,7 @@ import (
 func onEngines(t *testing.T, test func(*testing.T, *testenv.Node)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, testenv.StartFerry(t)) })
 	t.Run("postgres", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("the same again")
-		}
+		slow(t)
 		test(t, testenv.StartFerry(t, "--database", testenv.Postgres(t)))
 	})
 }
@@ -106,6 +104,7 @@ func TestOwnCuts(t *testing.T) {
 
 // TestParts: parts come in any order, again, with other bytes, all at once.
 func TestParts(t *testing.T) {
+	slow(t)
 	onEngines(t, func(t *testing.T, node *testenv.Node) {
 		c := signIn(t, node)
 		for _, d := range dialects {

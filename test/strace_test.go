@@ -164,6 +164,7 @@ func last(calls []syscallMade, before int, match func(syscallMade) bool) (found 
 // synced, then the row that promises them. For the first part of a file the
 // folder is synced too.
 func TestSyncedBeforeAnswered(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	c := signIn(t, node)
 	for _, tt := range []struct {
@@ -225,6 +226,7 @@ func TestSyncedBeforeAnswered(t *testing.T) {
 // inside the kernel, whole and by ranges, through everything that stands before
 // the doors.
 func TestSendfile(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	c := signIn(t, node)
 	s := mustSend(t, c, transferV2, content{"big.bin", 13111521, 6}, content{"second.bin", 5 * mib, 7})
@@ -297,6 +299,7 @@ func fetchRange(t *testing.T, url, ranges string) {
 // TestCompleteMovesNoBytes: completing a file reads and writes no byte of it,
 // whether its parts lie as planned or as their client cut them.
 func TestCompleteMovesNoBytes(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	c := signIn(t, node)
 	for _, tt := range []struct {
@@ -343,6 +346,7 @@ func TestCompleteMovesNoBytes(t *testing.T) {
 // acknowledged, those that were stay, and the upload can be finished. When the
 // database cannot, the node ends, and a new start has all that was answered.
 func TestSyncFails(t *testing.T) {
+	slow(t)
 	// begin gives a node, and on it a file with its first part acknowledged.
 	begin := func(t *testing.T) (*testenv.Node, *sending, *item) {
 		node := testenv.StartFerry(t)

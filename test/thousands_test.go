@@ -14,6 +14,7 @@ import (
 // file more is refused, and what was sent is on its page and in its archive. Of
 // the ten thousand, 2,000 are really sent, all with -long.
 func TestThousands(t *testing.T) {
+	slow(t)
 	node := testenv.StartFerry(t)
 	c := signIn(t, node)
 	named := func(n int) (files []content) {

@@ -175,6 +175,7 @@ func checkRange(t *testing.T, address string, whole []byte, off, n int64) {
 // TestZipResumed: curl fetches an archive over a line that breaks twenty times,
 // going on each time where it was cut, and has what an unbroken download has.
 func TestZipResumed(t *testing.T) {
+	slow(t)
 	curl := testenv.Need(t, "curl")
 	node := testenv.StartFerry(t)
 	s := mustSend(t, signIn(t, node), transferV2, zipped...)

@@ -17,8 +17,9 @@ import (
 	"github.com/ferry-server/ferry/internal/share"
 )
 
-// A Key is a file's primary key. It begins with the time, never leaves the
-// program, and is also the id of the blob that planned parts are written into.
+// A Key is a file's primary key. It begins with the time, leaves the program in
+// entity tags only, and is also the id of the blob that planned parts are written
+// into.
 type Key string
 
 // An ID is a file's public name, in the shape of the API that made it.

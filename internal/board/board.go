@@ -200,7 +200,7 @@ func (s *Service) Items(ctx context.Context, b *Board) ([]Item, error) {
 		return nil, err
 	}
 	items := make([]Item, 0, b.Files+len(links))
-	err = s.upload.Files(ctx, b.Key, func(f *upload.File) error {
+	err = s.upload.Files(ctx, &b.Share, func(f *upload.File) error {
 		for len(links) > 0 && links[0].Key < string(f.Key) {
 			items = append(items, Item{Link: links[0]})
 			links = links[1:]
@@ -229,20 +229,23 @@ func (s *Service) File(ctx context.Context, who account.Actor, fid upload.ID) (*
 	if err != nil {
 		return nil, err
 	}
-	if f.Home.Kind != share.Board {
-		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
-	}
-	if f.Home.Owner != who.Owner {
-		return nil, fault.New(fault.Forbidden, "file_foreign", "the file is on none of your boards")
-	}
-	return f, f.Home.Alive(s.now())
+	return f, s.mayFile(f, who)
 }
 
-// CompleteFile settles the content of one file: see upload.Service.Complete.
-func (s *Service) CompleteFile(ctx context.Context, who account.Actor, fid upload.ID) (*upload.File, error) {
-	f, err := s.File(ctx, who, fid)
-	if err != nil {
-		return nil, err
+func (s *Service) mayFile(f *upload.File, who account.Actor) error {
+	if f.Home.Kind != share.Board {
+		return fault.New(fault.NotFound, "file_unknown", "no such file")
 	}
-	return s.upload.Complete(ctx, f, upload.CompleteOptions{})
+	if f.Home.Owner != who.Owner {
+		return fault.New(fault.Forbidden, "file_foreign", "the file is on none of your boards")
+	}
+	return f.Home.Alive(s.now())
+}
+
+// CompleteFile settles the content of one file: see upload.Service.Complete and
+// File.
+func (s *Service) CompleteFile(ctx context.Context, who account.Actor, fid upload.ID) (*upload.File, error) {
+	return s.upload.Complete(ctx, fid, upload.CompleteOptions{May: func(f *upload.File) error {
+		return s.mayFile(f, who)
+	}})
 }

@@ -40,13 +40,13 @@ func (m *Model) part(file upload.Key, number int) *upload.Part {
 }
 
 // FilesOf is upload.Store's.
-func (m *Model) FilesOf(_ context.Context, home share.Key, after upload.Key, n int) ([]*upload.File, error) {
+func (m *Model) FilesOf(_ context.Context, home *share.Share, after upload.Key, n int) ([]*upload.File, error) {
 	if err := m.enter("FilesOf"); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
 	var out []*upload.File
-	for _, f := range m.filesOf(home) {
+	for _, f := range m.filesOf(home.Key) {
 		if f.Key > after && len(out) < n {
 			out = append(out, m.file(f.Key))
 		}
@@ -93,8 +93,12 @@ func (m *Model) PutPart(_ context.Context, file upload.Key, number int, change f
 type completion = func(*upload.File, func() ([]upload.Part, error)) ([]int, []job.Job, error)
 
 // Complete is upload.Store's.
-func (m *Model) Complete(_ context.Context, file upload.Key, change completion) (*upload.File, error) {
-	return m.change("Complete", file, change)
+func (m *Model) Complete(ctx context.Context, id upload.ID, change completion) (*upload.File, error) {
+	f, err := m.File(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return m.change("Complete", f.Key, change)
 }
 
 // Rework is upload.Store's.

@@ -139,8 +139,12 @@ func (m *Model) Transfer(_ context.Context, id share.ID) (*transfer.Transfer, er
 }
 
 // UpdateTransfer is transfer.Store's.
-func (m *Model) UpdateTransfer(ctx context.Context, key share.Key, change func(*transfer.Transfer) ([]job.Job, error)) (*transfer.Transfer, error) {
-	sh, err := m.Update(ctx, key, func(sh *share.Share) ([]job.Job, error) {
+func (m *Model) UpdateTransfer(ctx context.Context, id share.ID, change func(*transfer.Transfer) ([]job.Job, error)) (*transfer.Transfer, error) {
+	found, err := m.Transfer(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	sh, err := m.Update(ctx, found.Key, func(sh *share.Share) ([]job.Job, error) {
 		t := transfer.Transfer{Share: *sh}
 		jobs, err := change(&t)
 		*sh = t.Share

@@ -80,7 +80,7 @@ func (w world) cycle(acc account.ID) error {
 	if f, err = w.File(w.ctx, f.ID); err != nil {
 		return err
 	}
-	_, err = w.Complete(w.ctx, f.Key, func(f *upload.File, _ func() ([]upload.Part, error)) ([]int, []job.Job, error) {
+	_, err = w.Complete(w.ctx, f.ID, func(f *upload.File, _ func() ([]upload.Part, error)) ([]int, []job.Job, error) {
 		f.State = upload.Complete
 		return nil, nil, nil
 	})
@@ -90,7 +90,7 @@ func (w world) cycle(acc account.ID) error {
 	if t, err = w.Transfer(w.ctx, t.ID); err != nil {
 		return err
 	}
-	_, err = w.UpdateTransfer(w.ctx, t.Key, func(t *transfer.Transfer) ([]job.Job, error) { return nil, t.Finalize(now) })
+	_, err = w.UpdateTransfer(w.ctx, t.ID, func(t *transfer.Transfer) ([]job.Job, error) { return nil, t.Finalize(now) })
 	return err
 }
 

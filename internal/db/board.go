@@ -25,7 +25,7 @@ func (d *DB) AddItems(ctx context.Context, key share.Key, items []board.Item, l 
 		size += max(f.Size, 0)
 	}
 	err := d.write(ctx, func(t tx) error {
-		s, err := lockShare(t, key)
+		s, err := lockShare(t, `s.key = $1`, key)
 		if err != nil {
 			return err
 		}

@@ -33,22 +33,25 @@ func TestRowsWritten(t *testing.T) {
 		{"a part: its row and the file's", func() error { return w.put(files[5000], 1, 0, "") }, 2},
 		{"a part once more", func() error { return w.put(files[5000], 1, 0, "") }, 2},
 		{"completing: the file and the counter of open files", func() error {
-			_, err := w.Complete(w.ctx, files[5000].Key, func(f *upload.File, _ func() ([]upload.Part, error)) ([]int, []job.Job, error) {
+			_, err := w.Complete(w.ctx, files[5000].ID, func(f *upload.File, _ func() ([]upload.Part, error)) ([]int, []job.Job, error) {
 				f.State = upload.Complete
 				return nil, nil, nil
 			})
 			return err
 		}, 2},
-		{"completing again", func() error { _, err := w.Complete(w.ctx, files[5000].Key, nil); return err }, 0},
+		{"completing again", func() error {
+			_, err := w.Complete(w.ctx, files[5000].ID, func(*upload.File, func() ([]upload.Part, error)) ([]int, []job.Job, error) { return nil, nil, nil })
+			return err
+		}, 0},
 		{"finalizing", func() error {
-			_, err := w.UpdateTransfer(w.ctx, tr.Key, func(t *transfer.Transfer) ([]job.Job, error) {
+			_, err := w.UpdateTransfer(w.ctx, tr.ID, func(t *transfer.Transfer) ([]job.Job, error) {
 				t.OpenFiles = 0
 				return nil, t.Finalize(now)
 			})
 			return err
 		}, 1},
 		{"finalizing again", func() error {
-			_, err := w.UpdateTransfer(w.ctx, tr.Key, func(t *transfer.Transfer) ([]job.Job, error) { return nil, t.Finalize(now) })
+			_, err := w.UpdateTransfer(w.ctx, tr.ID, func(t *transfer.Transfer) ([]job.Job, error) { return nil, t.Finalize(now) })
 			return err
 		}, 0},
 	} {
@@ -95,7 +98,7 @@ func runEverything(w world) {
 	}
 	tr, files := w.create(w.acc, 10)
 	k := &account.APIKey{ID: "k", Account: w.acc}
-	_, err := w.FilesOf(w.ctx, tr.Key, "", 10)
+	_, err := w.FilesOf(w.ctx, &tr.Share, "", 10)
 	for _, err := range []error{
 		err,
 		w.CreateKey(w.ctx, k), w.EnsureAccount(w.ctx, &account.Account{ID: "e"}),

@@ -168,7 +168,10 @@ func (w world) put(f *upload.File, number int, n int64, loose blob.ID) error {
 
 // complete settles a file as package upload does.
 func (w world) complete(f *upload.File, drop ...int) (*upload.File, error) {
-	return w.Complete(w.ctx, f.Key, func(f *upload.File, parts func() ([]upload.Part, error)) ([]int, []job.Job, error) {
+	return w.Complete(w.ctx, f.ID, func(f *upload.File, parts func() ([]upload.Part, error)) ([]int, []job.Job, error) {
+		if f.State == upload.Complete {
+			return nil, nil, nil
+		}
 		if err := f.Accepts(now); err != nil {
 			return nil, nil, err
 		}

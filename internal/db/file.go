@@ -90,7 +90,7 @@ func (d *DB) FileAndPart(ctx context.Context, id upload.ID, number int) (f *uplo
 	err = d.find(ctx, fileUnknown(), func(row scan) (err error) {
 		f, p, err = scanFileAndPart(row)
 		return err
-	}, selectFileAndPart+`f.id = $1`, id, number)
+	}, selectFileAndPart+byID, id, number)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,19 +98,12 @@ func (d *DB) FileAndPart(ctx context.Context, id upload.ID, number int) (f *uplo
 }
 
 // FilesOf implements upload.Store. The files have one Home in common.
-func (d *DB) FilesOf(ctx context.Context, home share.Key, after upload.Key, n int) (files []*upload.File, err error) {
-	s, err := d.share(ctx, selectShare+`s.key = $1`, home)
-	if fault.KindOf(err) == fault.NotFound {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
+func (d *DB) FilesOf(ctx context.Context, home *share.Share, after upload.Key, n int) (files []*upload.File, err error) {
 	err = d.query(ctx, func(row scan) error {
-		f := &upload.File{Home: s}
+		f := &upload.File{Home: home}
 		files = append(files, f)
 		return row(fileDest(f)...)
-	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 order by f.key limit $3 + 0`, home, after, n)
+	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 order by f.key limit $3 + 0`, home.Key, after, n)
 	return files, err
 }
 
@@ -132,18 +125,24 @@ func appendPart(to *[]upload.Part, file upload.Key) func(scan) error {
 	}
 }
 
+// The two names of a file that lockFile finds it by.
+const (
+	byKey = `f.key = $1`
+	byID  = `f.id = $1`
+)
+
 // lockFile loads a file that nobody else changes until the transaction ends, and
 // its part of this number.
-func lockFile(t tx, key upload.Key, number int) (f *upload.File, p *upload.Part, err error) {
+func lockFile(t tx, by string, name any, number int) (f *upload.File, p *upload.Part, err error) {
 	if clause := t.lock(" for update"); clause != "" {
 		// A statement sees what was committed when it began, also after it waited
 		// for a lock: a part that was recorded meanwhile is seen by the next one.
-		t.exec(`select key from files where key = $1`+clause, key)
+		t.exec(`select f.key from files f where `+by+clause, name)
 	}
 	err = find(t, fileUnknown(), func(row scan) (err error) {
 		f, p, err = scanFileAndPart(row)
 		return err
-	}, selectFileAndPart+`f.key = $1`, key, number)
+	}, selectFileAndPart+by, name, number)
 	return f, p, err
 }
 
@@ -152,7 +151,7 @@ func (d *DB) PutPart(
 	ctx context.Context, file upload.Key, number int, change func(f *upload.File, old *upload.Part) (*upload.NewPart, error),
 ) error {
 	return d.write(ctx, func(t tx) error {
-		f, old, err := lockFile(t, file, number)
+		f, old, err := lockFile(t, byKey, file, number)
 		if err != nil {
 			return err
 		}
@@ -189,9 +188,13 @@ func upsertPart(t tx, f *upload.File, p *upload.Part) {
 }
 
 // Complete implements upload.Store. It writes the file's row and the home's.
-func (d *DB) Complete(ctx context.Context, file upload.Key, change settler) (f *upload.File, err error) {
+func (d *DB) Complete(ctx context.Context, id upload.ID, change settler) (f *upload.File, err error) {
 	err = d.write(ctx, func(t tx) error {
-		if f, _, err = lockFile(t, file, 0); err != nil || f.State == upload.Complete {
+		if f, _, err = lockFile(t, byID, id, 0); err != nil {
+			return err
+		}
+		if f.State == upload.Complete {
+			_, _, err = change(f, func() ([]upload.Part, error) { return nil, nil }) // it may refuse the caller
 			return err
 		}
 		if err := rework(t, f, change); err != nil {
@@ -220,7 +223,7 @@ func (d *DB) Suspect(ctx context.Context, file upload.Key) error {
 // Rework implements upload.Store.
 func (d *DB) Rework(ctx context.Context, file upload.Key, change settler) error {
 	return d.write(ctx, func(t tx) error {
-		f, _, err := lockFile(t, file, 0)
+		f, _, err := lockFile(t, byKey, file, 0)
 		if err != nil {
 			return err
 		}

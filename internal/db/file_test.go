@@ -177,7 +177,7 @@ func TestCompleting(t *testing.T) {
 		}
 		loaded, err := w.File(w.ctx, f.ID)
 		w.must(err)
-		again, err := w.Complete(w.ctx, f.Key, nil)
+		again, err := w.Complete(w.ctx, f.ID, func(*upload.File, func() ([]upload.Part, error)) ([]int, []job.Job, error) { return nil, nil, nil })
 		w.must(err)
 		if diff := cmp.Diff(loaded, again); diff != "" {
 			t.Error("completed again:", diff)

@@ -48,19 +48,25 @@ func (d *DB) share(ctx context.Context, sql string, arg any) (*share.Share, erro
 }
 
 // lockShare loads a share that nobody else changes until the transaction ends.
-func lockShare(t tx, key share.Key) (*share.Share, error) {
+func lockShare(t tx, by string, name any) (*share.Share, error) {
 	var s share.Share
 	err := find(t, share.NotFound(), func(row scan) error { return row(shareDest(&s)...) },
-		selectShare+`s.key = $1`+t.lock(" for update"), key)
+		selectShare+by+t.lock(" for update"), name)
 	return &s, err
 }
 
 // Update implements share.Store.
 func (d *DB) Update(
 	ctx context.Context, key share.Key, change func(*share.Share) ([]job.Job, error),
+) (*share.Share, error) {
+	return d.update(ctx, `s.key = $1`, key, change)
+}
+
+func (d *DB) update(
+	ctx context.Context, by string, name any, change func(*share.Share) ([]job.Job, error),
 ) (s *share.Share, err error) {
 	err = d.write(ctx, func(t tx) error {
-		if s, err = lockShare(t, key); err != nil {
+		if s, err = lockShare(t, by, name); err != nil {
 			return err
 		}
 		before := *s
@@ -77,7 +83,7 @@ func (d *DB) Update(
 				update shares set state = $1, name = $2, message = $3, sealed = $4, idle = $5, ready_at = $6,
 					expires_at = $7, version = $8
 				where key = $9`,
-				s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, key)
+				s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, s.Key)
 		}
 		if before.State <= share.Ready && s.State > share.Ready {
 			release(t, s)
@@ -159,9 +165,12 @@ func (d *DB) Transfer(ctx context.Context, id share.ID) (*transfer.Transfer, err
 
 // UpdateTransfer implements transfer.Store.
 func (d *DB) UpdateTransfer(
-	ctx context.Context, key share.Key, change func(*transfer.Transfer) ([]job.Job, error),
+	ctx context.Context, id share.ID, change func(*transfer.Transfer) ([]job.Job, error),
 ) (*transfer.Transfer, error) {
-	s, err := d.Update(ctx, key, func(s *share.Share) ([]job.Job, error) {
+	s, err := d.update(ctx, `s.id = $1`, id, func(s *share.Share) ([]job.Job, error) {
+		if s.Kind != share.Transfer {
+			return nil, share.NotFound()
+		}
 		t := transfer.Transfer{Share: *s}
 		jobs, err := change(&t)
 		*s = t.Share

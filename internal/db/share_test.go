@@ -29,12 +29,12 @@ func TestATransferComesBackAsItWasCreated(t *testing.T) {
 		if diff := cmp.Diff(&tr.Share, byCode); diff != "" {
 			t.Error("by code:", diff)
 		}
-		all, err := w.FilesOf(w.ctx, tr.Key, "", 10)
+		all, err := w.FilesOf(w.ctx, &tr.Share, "", 10)
 		w.must(err)
 		if diff := cmp.Diff(files, all); diff != "" {
 			t.Error("files:", diff)
 		}
-		rest, err := w.FilesOf(w.ctx, tr.Key, files[0].Key, 1)
+		rest, err := w.FilesOf(w.ctx, &tr.Share, files[0].Key, 1)
 		w.must(err)
 		if len(rest) != 1 || rest[0].ID != files[1].ID {
 			t.Errorf("one file after the first: %v", rest)
@@ -98,7 +98,7 @@ func TestNamesAreTakenOnce(t *testing.T) {
 				if n := w.used(acc); n != 10 {
 					t.Errorf("%d bytes are reserved after the refusal, want 10", n)
 				}
-				if all, err := w.FilesOf(w.ctx, next.Key, "", 10); len(all) > 0 || err != nil {
+				if all, err := w.FilesOf(w.ctx, &next.Share, "", 10); len(all) > 0 || err != nil {
 					t.Errorf("files of a transfer that was refused: %v, %v", all, err)
 				}
 			})
@@ -172,7 +172,7 @@ func TestAHundredCreatesForTenPlaces(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		tr, _ := w.create(w.acc, 10)
-		got, err := w.UpdateTransfer(w.ctx, tr.Key, func(tr *transfer.Transfer) ([]job.Job, error) {
+		got, err := w.UpdateTransfer(w.ctx, tr.ID, func(tr *transfer.Transfer) ([]job.Job, error) {
 			tr.State, tr.ReadyAt, tr.ExpiresAt, tr.Name = share.Ready, now, now.Add(2*time.Hour), "other"
 			return []job.Job{{Kind: "k", ID: "1", RunAt: now}}, nil
 		})

@@ -177,7 +177,7 @@ type many struct{ upload.Store }
 
 const manyFiles = 10_000
 
-func (many) FilesOf(_ context.Context, _ share.Key, after upload.Key, n int) ([]*upload.File, error) {
+func (many) FilesOf(_ context.Context, _ *share.Share, after upload.Key, n int) ([]*upload.File, error) {
 	var files []*upload.File
 	next, _ := strconv.Atoi(string(after)) // "" is the start
 	for i := next + 1; i <= manyFiles && len(files) < n; i++ {

@@ -41,7 +41,7 @@ func (h *Handler) parcel(ctx context.Context, sh *share.Share) (*parcel, error) 
 	}
 	p := &parcel{of: sh.Key, version: versionOf(sh), files: make([]item, 0, sh.Files)}
 	entries := make([]archive.Entry, 0, sh.Files)
-	err := h.cfg.Uploads.Files(ctx, sh.Key, func(f *upload.File) error {
+	err := h.cfg.Uploads.Files(ctx, sh, func(f *upload.File) error {
 		if f.State != upload.Complete {
 			return nil // of a board: it shows what is there
 		}

@@ -171,7 +171,7 @@ func (w *world) fill(f *upload.File, content string) {
 		Length: int64(len(content)), Body: strings.NewReader(content),
 	})
 	if err == nil {
-		_, err = w.uploads.Complete(ctx, f, upload.CompleteOptions{})
+		_, err = w.uploads.Complete(ctx, f.ID, upload.CompleteOptions{})
 	}
 	if err != nil {
 		w.t.Error(err)

@@ -52,8 +52,8 @@ type Store interface {
 	// "transfer_unknown".
 	Transfer(ctx context.Context, id share.ID) (*Transfer, error)
 
-	// UpdateTransfer is share.Store's Update.
-	UpdateTransfer(ctx context.Context, key share.Key, change func(*Transfer) ([]job.Job, error)) (*Transfer, error)
+	// UpdateTransfer is share.Store's Update, by the public id.
+	UpdateTransfer(ctx context.Context, id share.ID, change func(*Transfer) ([]job.Job, error)) (*Transfer, error)
 }
 
 // Limits of a Service. The documented limits of an API are one preset of them.
@@ -141,51 +141,58 @@ func (s *Service) Get(ctx context.Context, who account.Actor, tid share.ID) (*Tr
 	if err != nil {
 		return nil, err
 	}
+	return t, s.may(t, who)
+}
+
+func (s *Service) may(t *Transfer, who account.Actor) error {
 	if t.Owner != who.Owner {
-		return nil, share.NotFound() // strangers do not learn that it exists
+		return share.NotFound() // strangers do not learn that it exists
 	}
-	return t, t.Alive(s.now())
+	return t.Alive(s.now())
 }
 
 // Files gives all files of the transfer in the order they were announced.
 func (s *Service) Files(ctx context.Context, t *Transfer) ([]*upload.File, error) {
 	files := make([]*upload.File, 0, t.Share.Files)
-	err := s.upload.Files(ctx, t.Key, func(f *upload.File) error {
+	err := s.upload.Files(ctx, &t.Share, func(f *upload.File) error {
 		files = append(files, f)
 		return nil
 	})
 	return files, err
 }
 
-// File finds a file of the owner's transfer: NotFound "file_unknown" or
-// "transfer_unknown", Gone when the transfer's life is over.
+// File finds a file of the owner's transfer: NotFound "file_unknown", Gone when
+// the transfer's life is over.
 func (s *Service) File(ctx context.Context, who account.Actor, tid share.ID, fid upload.ID) (*upload.File, error) {
 	f, err := s.files.File(ctx, fid)
 	if err != nil {
 		return nil, err
 	}
+	return f, s.mayFile(f, who, tid)
+}
+
+func (s *Service) mayFile(f *upload.File, who account.Actor, tid share.ID) error {
 	if f.Home.Kind != share.Transfer || f.Home.ID != tid || f.Home.Owner != who.Owner {
-		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+		return fault.New(fault.NotFound, "file_unknown", "no such file")
 	}
-	return f, f.Home.Alive(s.now())
+	return f.Home.Alive(s.now())
 }
 
-// CompleteFile settles the content of one file: see upload.Service.Complete.
+// CompleteFile settles the content of one file: see upload.Service.Complete and
+// File.
 func (s *Service) CompleteFile(ctx context.Context, who account.Actor, tid share.ID, fid upload.ID) (*upload.File, error) {
-	f, err := s.File(ctx, who, tid, fid)
-	if err != nil {
-		return nil, err
-	}
-	return s.upload.Complete(ctx, f, upload.CompleteOptions{})
+	return s.upload.Complete(ctx, fid, upload.CompleteOptions{May: func(f *upload.File) error {
+		return s.mayFile(f, who, tid)
+	}})
 }
 
-// Finalize closes the owner's transfer and opens it for download.
+// Finalize closes the owner's transfer and opens it for download: see Get and
+// Transfer.Finalize.
 func (s *Service) Finalize(ctx context.Context, who account.Actor, tid share.ID) (*Transfer, error) {
-	t, err := s.Get(ctx, who, tid)
-	if err != nil {
-		return nil, err
-	}
-	return s.store.UpdateTransfer(ctx, t.Key, func(t *Transfer) ([]job.Job, error) {
+	return s.store.UpdateTransfer(ctx, tid, func(t *Transfer) ([]job.Job, error) {
+		if err := s.may(t, who); err != nil {
+			return nil, err
+		}
 		return nil, t.Finalize(s.now())
 	})
 }

@@ -44,7 +44,7 @@ func TestPartsTogetherAreBounded(t *testing.T) {
 	if err := w.put(f, 2, nil); err != nil {
 		t.Errorf("a smaller part in place of another: %v", err)
 	}
-	if _, err := w.Complete(context.Background(), f, upload.CompleteOptions{}); err != nil {
+	if _, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(w.read(f), pattern(2500, 1)) {
@@ -95,7 +95,7 @@ func TestBytesOfAnUnknownCommitAreNotOverwritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Complete(ctx, f, upload.CompleteOptions{}); err != nil {
+	if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(w.read(f), data) {
@@ -119,7 +119,7 @@ func TestSamePartAgainWhileItIsAbandoned(t *testing.T) {
 	if _, err := w.Put(ctx, upload.Put{Account: owner, File: f.ID, Number: 1, Length: 1000, Body: body}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Complete(ctx, f, upload.CompleteOptions{}); err != nil {
+	if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
 		t.Fatalf("a part that was acknowledged is not there: %v", err)
 	}
 	if !bytes.Equal(w.read(f), data) {
@@ -164,7 +164,7 @@ func TestRereadingForgetsNoPartThatItCouldNotOpen(t *testing.T) {
 		t.Fatal("acknowledged without a sync")
 	}
 	w.hook = failing("OpenFile", syscall.EMFILE)
-	if _, err := w.Complete(ctx, f, upload.CompleteOptions{}); err == nil || fault.CodeOf(err) == "part_missing" {
+	if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err == nil || fault.CodeOf(err) == "part_missing" {
 		t.Errorf("complete, while no file can be opened: %v", err)
 	}
 	w.hook = nil
@@ -213,7 +213,7 @@ func TestMissingPartsAreCountedOnlySoFar(t *testing.T) {
 	if err := w.put(f, 100_000, pattern(chunk, 1)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Complete(context.Background(), f, upload.CompleteOptions{})
+	_, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{})
 	e, ok := errors.AsType[*upload.Incomplete](err)
 	if !ok || fault.CodeOf(err) != "part_missing" || len(e.Missing) != 1000 || e.Missing[999] != 1000 {
 		t.Errorf("%d parts are named, %v", len(e.Missing), fault.CodeOf(err))

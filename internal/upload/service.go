@@ -25,7 +25,7 @@ type Store interface {
 
 	// FilesOf gives up to n files of a share in the order they were added, from
 	// the first after the given key ("" for the start).
-	FilesOf(ctx context.Context, home share.Key, after Key, n int) ([]*File, error)
+	FilesOf(ctx context.Context, home *share.Share, after Key, n int) ([]*File, error)
 
 	// Parts gives up to n acknowledged parts after the given number, in order.
 	Parts(ctx context.Context, file Key, after, n int) ([]Part, error)
@@ -40,12 +40,13 @@ type Store interface {
 	// returns once the transaction is on stable storage.
 	PutPart(ctx context.Context, file Key, number int, change func(f *File, old *Part) (*NewPart, error)) error
 
-	// Complete loads the file and runs change on it; parts loads all its parts
-	// in order, within the same transaction. When change made the file
-	// complete, the parts in drop are forgotten, and the home's counter of open
-	// files goes down by one, in the same transaction and by a conditional
-	// update. A file that was complete already is returned as it is.
-	Complete(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) (*File, error)
+	// Complete loads the file by its public id (NotFound "file_unknown") and runs
+	// change on it; parts loads all its parts in order, within the same
+	// transaction. When change made the file complete, the parts in drop are
+	// forgotten, and the home's counter of open files goes down by one, in the
+	// same transaction and by a conditional update. Of a file that was complete
+	// already nothing is saved.
+	Complete(ctx context.Context, id ID, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) (*File, error)
 
 	// Rework is Complete for an open file that stays open: its counters, its
 	// mark and which parts it has may change.
@@ -304,6 +305,9 @@ func (s *Service) record(ctx context.Context, f *File, part *Part) (*Part, error
 
 // CompleteOptions says what a client wants of a completion.
 type CompleteOptions struct {
+	// May, if not nil, is asked first whether the caller may complete the file.
+	May func(*File) error
+
 	// Choose, where an API lists the parts that make up the file (S3 does), is
 	// given all parts and returns those to leave out, or a fault.
 	Choose func(all []Part) (drop []Part, err error)
@@ -313,19 +317,28 @@ type CompleteOptions struct {
 // metadata; no byte of a body is read or written. Completing again changes
 // nothing and succeeds. Faults: those of File.Accepts, Conflict "part_missing"
 // and Invalid "size_mismatch", both with an *Incomplete as their cause.
-func (s *Service) Complete(ctx context.Context, f *File, o CompleteOptions) (*File, error) {
-	done, err := s.complete(ctx, f, o)
+func (s *Service) Complete(ctx context.Context, id ID, o CompleteOptions) (*File, error) {
+	done, err := s.complete(ctx, id, o)
 	if fault.Is(err, "file_suspect") {
-		if err := s.reread(ctx, f); err != nil {
+		f, err := s.store.File(ctx, id)
+		if err == nil {
+			err = s.reread(ctx, f)
+		}
+		if err != nil {
 			return nil, err
 		}
-		done, err = s.complete(ctx, f, o)
+		return s.complete(ctx, id, o)
 	}
 	return done, err
 }
 
-func (s *Service) complete(ctx context.Context, f *File, o CompleteOptions) (*File, error) {
-	return s.store.Complete(context.WithoutCancel(ctx), f.Key, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+func (s *Service) complete(ctx context.Context, id ID, o CompleteOptions) (*File, error) {
+	return s.store.Complete(context.WithoutCancel(ctx), id, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
+		if o.May != nil {
+			if err := o.May(f); err != nil {
+				return nil, nil, err
+			}
+		}
 		if f.Suspect && f.State == Open {
 			return nil, nil, fault.New(fault.Unavailable, "file_suspect", "the file is being read again, try once more")
 		}
@@ -435,7 +448,7 @@ const Page = 1000
 
 // Files gives every file of the share to each, in the order they were added, a
 // page at a time.
-func (s *Service) Files(ctx context.Context, home share.Key, each func(*File) error) error {
+func (s *Service) Files(ctx context.Context, home *share.Share, each func(*File) error) error {
 	after := Key("")
 	for {
 		files, err := s.store.FilesOf(ctx, home, after, Page)

@@ -169,7 +169,7 @@ func TestPartsBecomeTheFile(t *testing.T) {
 				}
 			}
 			for range 2 { // completing again is harmless
-				got, err := w.Complete(ctx, f, upload.CompleteOptions{})
+				got, err := w.Complete(ctx, f.ID, upload.CompleteOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -213,7 +213,7 @@ func TestIncompleteIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			_, err := w.Complete(context.Background(), f, upload.CompleteOptions{})
+			_, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{})
 			e, ok := errors.AsType[*upload.Incomplete](err)
 			if fault.CodeOf(err) != tt.code || !ok || fmt.Sprint(*e) != fmt.Sprint(tt.want) {
 				t.Fatalf("error %v (%+v), want %s %+v", err, e, tt.code, tt.want)
@@ -223,7 +223,7 @@ func TestIncompleteIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := w.Complete(context.Background(), f, upload.CompleteOptions{}); err != nil {
+			if _, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(w.read(f), data) {
@@ -298,7 +298,7 @@ func TestBadPartsAreRefused(t *testing.T) {
 					t.Fatalf("after it, part %d: %v", n, err)
 				}
 			}
-			if _, err := w.Complete(context.Background(), f, upload.CompleteOptions{}); err != nil {
+			if _, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(w.read(f), data) {
@@ -349,7 +349,7 @@ func TestTwoSendersOfOnePartDoNotMix(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if _, err := w.Complete(context.Background(), f, upload.CompleteOptions{}); err != nil {
+				if _, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -385,7 +385,7 @@ func TestManySendersAtOnce(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if _, err := w.Complete(context.Background(), f, upload.CompleteOptions{}); err != nil {
+	if _, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(w.read(f), data) {
@@ -413,7 +413,7 @@ func TestEveryCallFails(t *testing.T) {
 				mu.Unlock()
 			}
 		}
-		_, cerr := w.Complete(context.Background(), f, upload.CompleteOptions{})
+		_, cerr := w.Complete(context.Background(), f.ID, upload.CompleteOptions{})
 		if cerr == nil && len(acked) < 3 {
 			t.Errorf("completed with %d acknowledged parts", len(acked))
 		}
@@ -442,7 +442,7 @@ func TestEveryCallFails(t *testing.T) {
 					t.Fatalf("cannot be finished: part %d: %v", n, err)
 				}
 			}
-			if _, err := w.Complete(context.Background(), f, upload.CompleteOptions{}); err != nil {
+			if _, err := w.Complete(context.Background(), f.ID, upload.CompleteOptions{}); err != nil {
 				t.Fatalf("cannot be finished: %v", err)
 			}
 		}
@@ -498,7 +498,7 @@ func TestAbandonedPartsAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Complete(ctx, f, upload.CompleteOptions{}); err != nil {
+	if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(w.read(f), data) {

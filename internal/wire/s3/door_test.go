@@ -220,7 +220,7 @@ func (d *door) partURL(f *upload.File, n int) string {
 
 func (d *door) complete(f *upload.File) {
 	d.Helper()
-	if _, err := d.uploads.Complete(d.Context(), f, upload.CompleteOptions{}); err != nil {
+	if _, err := d.uploads.Complete(d.Context(), f.ID, upload.CompleteOptions{}); err != nil {
 		d.Fatal(err)
 	}
 }

@@ -214,7 +214,7 @@ func (h *Handler) finish(r *request, f *upload.File, o upload.CompleteOptions) (
 		return h.settle(r, f, o)
 	}
 	ctx := context.WithoutCancel(r.Context())
-	f, err := h.Uploads.Complete(ctx, f, o)
+	f, err := h.Uploads.Complete(ctx, f.ID, o)
 	if err != nil {
 		return nil, "", err
 	}

@@ -85,7 +85,7 @@ func (h *Handler) putAnnounced(r *request, put upload.Put) (*upload.File, *uploa
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err = h.Uploads.Complete(ctx, f, upload.CompleteOptions{Choose: func(all []upload.Part) ([]upload.Part, error) {
+	f, err = h.Uploads.Complete(ctx, f.ID, upload.CompleteOptions{Choose: func(all []upload.Part) ([]upload.Part, error) {
 		// Parts of earlier attempts are not part of this one.
 		if len(all) == 0 || all[0].Number != part.Number || all[0].Segment != part.Segment {
 			return nil, fault.New(fault.Conflict, "overtaken", "the file was sent again meanwhile")
@@ -206,7 +206,7 @@ func shownName(key string) string {
 // stand for it. What it stood for before is taken down. Doing it again is harmless.
 func (h *Handler) settle(r *request, f *upload.File, o upload.CompleteOptions) (*upload.File, string, error) {
 	ctx := context.WithoutCancel(r.Context()) // begun is done
-	f, err := h.Uploads.Complete(ctx, f, o)
+	f, err := h.Uploads.Complete(ctx, f.ID, o)
 	if err != nil {
 		return nil, "", err
 	}

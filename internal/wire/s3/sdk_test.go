@@ -105,7 +105,7 @@ func TestSDKPutsAFreeKey(t *testing.T) {
 	if err != nil || sh.State != share.Ready || !sh.Sealed || sh.Size != int64(len(content)) {
 		t.Fatalf("link %q leads to %+v, %v", link, sh, err)
 	}
-	err = d.uploads.Files(t.Context(), sh.Key, func(f *upload.File) error {
+	err = d.uploads.Files(t.Context(), sh, func(f *upload.File) error {
 		if f.Name != "Größe + (1).pdf" {
 			t.Errorf("the file is named %q", f.Name)
 		}

@@ -285,7 +285,7 @@ func TestWhatIsOverIsGone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files, err := w.store.FilesOf(ctx, sh.Key, "", 1)
+		files, err := w.store.FilesOf(ctx, sh, "", 1)
 		if err != nil || len(files) != 1 {
 			t.Fatal(files, err)
 		}

@@ -165,7 +165,7 @@ func (h *Handler) parcel(w http.ResponseWriter, r *http.Request) (parcel, wire.V
 		return parcel{}, body, noAccess("no such recipient")
 	}
 	p := parcel{Share: s}
-	err = h.cfg.Uploads.Files(ctx, s.Key, func(f *upload.File) error {
+	err = h.cfg.Uploads.Files(ctx, s, func(f *upload.File) error {
 		if f.State == upload.Complete {
 			p.files = append(p.files, f)
 		}

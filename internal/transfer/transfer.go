@@ -32,8 +32,11 @@ func (t *Transfer) Finalize(now time.Time) error {
 	if t.State == share.Ready {
 		return nil
 	}
-	if t.OpenFiles > 0 { // a counter: finalizing must not read ten thousand files
-		return fault.New(fault.Conflict, "file_incomplete", "%d files have not been uploaded", t.OpenFiles)
+	switch n := t.OpenFiles; { // a counter: finalizing must not read ten thousand files
+	case n == 1:
+		return fault.New(fault.Conflict, "file_incomplete", "1 file has not been uploaded")
+	case n > 1:
+		return fault.New(fault.Conflict, "file_incomplete", "%d files have not been uploaded", n)
 	}
 	t.State = share.Ready
 	t.ReadyAt = now

@@ -25,7 +25,8 @@ type Job struct {
 	Attempts int       // how often it was begun
 }
 
-// Lease is how long a runner may keep a job before another may take it over.
+// Lease is how long a runner may keep a job before another may take it over. It is
+// not renewed: see Handler.
 const Lease = 5 * time.Minute
 
 // MaxAttempts is how often a failing job is tried before it is dead: kept, but
@@ -58,6 +59,10 @@ type Queue interface {
 // A Handler does the work of one kind of job. It may be run again after it
 // succeeded (a crash before Done), so it must be idempotent. To be run again
 // later by plan, it returns Again.
+//
+// It must end well within Lease: after that the same job is begun once more beside
+// it. So long work is done in bounded steps, each a run that ends with Again(0);
+// between them other jobs have their turn, and each has its own MaxAttempts.
 type Handler func(ctx context.Context, j Job) error
 
 type again time.Duration
@@ -101,23 +106,61 @@ func (r *Runner) Poke() {
 const Poll = 5 * time.Second
 
 // Run works until ctx ends, and returns when the jobs it began are over. Width
-// is how many it does at once.
+// is how many it does at once. Each of its workers takes one job at a time, so a
+// long one delays no other while there is a worker left.
 func (r *Runner) Run(ctx context.Context, width int) {
+	// The workers look for a job in turn: those that have none cost nothing.
+	turn := make(chan struct{}, 1)
+	var workers sync.WaitGroup
+	for range width {
+		workers.Go(func() { r.work(ctx, turn) })
+	}
+	workers.Wait()
+}
+
+func (r *Runner) work(ctx context.Context, turn chan struct{}) {
 	for {
-		n, err := r.Step(ctx, width)
-		if err != nil && ctx.Err() == nil {
-			r.log.ErrorContext(ctx, "job queue failed", "err", err)
-		}
-		if n > 0 && err == nil {
-			continue
-		}
 		select {
 		case <-ctx.Done():
 			return
+		case turn <- struct{}{}:
+		}
+		j, ok := r.next(ctx)
+		<-turn
+		if !ok {
+			return
+		}
+		if err := r.do(ctx, j); err != nil {
+			r.log.ErrorContext(ctx, "job queue failed", "err", err)
+		}
+		r.Poke() // what it left behind may be due before what the next in turn waits for
+	}
+}
+
+// next waits until a job is due and claims it. Ok is false when ctx ended first.
+func (r *Runner) next(ctx context.Context) (j Job, ok bool) {
+	for ctx.Err() == nil {
+		select {
+		case <-r.poke: // by this look it is heeded
+		default:
+		}
+		jobs, err := r.queue.Claim(ctx, r.now(), 1)
+		if len(jobs) > 0 {
+			return jobs[0], true
+		}
+		pause := Poll
+		if err == nil {
+			pause = r.pause(ctx)
+		} else if ctx.Err() == nil {
+			r.log.ErrorContext(ctx, "job queue failed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
 		case <-r.poke:
-		case <-time.After(r.pause(ctx)):
+		case <-time.After(pause):
 		}
 	}
+	return Job{}, false
 }
 
 // pause is the time to the next job that is due, within reason.
@@ -130,7 +173,8 @@ func (r *Runner) pause(ctx context.Context) time.Duration {
 }
 
 // Step claims up to width jobs, does them at the same time, and says how many
-// there were. Simulations call it in place of Run.
+// there were when all are over. Simulations call it in place of Run: between two
+// calls nothing goes on.
 func (r *Runner) Step(ctx context.Context, width int) (int, error) {
 	jobs, err := r.queue.Claim(ctx, r.now(), width)
 	if err != nil {

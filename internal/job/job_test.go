@@ -88,6 +88,137 @@ func TestJobsWaitForTheirTime(t *testing.T) {
 	})
 }
 
+// run has a Runner of the given width at work for a while on jobs that are due at
+// once, one of each kind, and gives the model that keeps them.
+func run(width int, handlers map[string]job.Handler, while time.Duration) *coretest.Model {
+	m := &coretest.Model{}
+	ctx, cancel := context.WithTimeout(context.Background(), while)
+	defer cancel()
+	for kind := range handlers {
+		_ = m.Enqueue(ctx, job.Job{Kind: kind, ID: "1", RunAt: time.Now()})
+	}
+	job.NewRunner(m, handlers, time.Now, quiet()).Run(ctx, width)
+	return m
+}
+
+func TestALongJobDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long, pause = job.Lease - time.Minute, 10 * time.Second
+		start := time.Now()
+		var runs int
+		run(2, map[string]job.Handler{
+			"long": func(context.Context, job.Job) error { time.Sleep(long); return nil },
+			"often": func(context.Context, job.Job) error {
+				if late := time.Since(start) - time.Duration(runs)*pause; late > time.Second {
+					t.Errorf("run %d is %v late", runs+1, late)
+				}
+				runs++
+				return job.Again(pause)
+			},
+		}, long)
+		if want := int(long / pause); runs < want {
+			t.Errorf("ran %d times, want %d", runs, want)
+		}
+	})
+}
+
+func TestAsManyAtOnceAsTheWidth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const jobs, width = 10, 3
+		start := time.Now()
+		var now, most, done atomic.Int64
+		var end atomic.Int64
+		handlers := map[string]job.Handler{}
+		for i := range jobs {
+			handlers[string(rune('a'+i))] = func(context.Context, job.Job) error {
+				if n := now.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				time.Sleep(time.Minute)
+				now.Add(-1)
+				if done.Add(1) == jobs {
+					end.Store(int64(time.Since(start)))
+				}
+				return nil
+			}
+		}
+		run(width, handlers, time.Hour)
+		if most.Load() != width || time.Duration(end.Load()) > 4*time.Minute+time.Second {
+			t.Errorf("%d at once, over after %v; want %d, and four minutes", most.Load(), time.Duration(end.Load()), width)
+		}
+	})
+}
+
+func TestRunReturnsWhenItsJobsAreOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		m := run(2, map[string]job.Handler{
+			"stubborn": func(context.Context, job.Job) error { time.Sleep(time.Minute); return nil },
+		}, time.Second)
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("returned after %v", took)
+		}
+		if next, _ := m.Next(context.Background()); !next.IsZero() {
+			t.Error("what was done is not noted")
+		}
+	})
+}
+
+// Nobody pokes for what a job leaves behind, and no step waits for the next look.
+func TestStepsFollowAtOnce(t *testing.T) {
+	for _, width := range []int{1, 2, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			var steps int
+			var end time.Duration
+			run(width, map[string]job.Handler{
+				"k": func(context.Context, job.Job) error {
+					if steps++; steps < 100 {
+						return job.Again(0)
+					}
+					end = time.Since(start)
+					return nil
+				},
+			}, time.Hour)
+			if steps != 100 || end > time.Second {
+				t.Errorf("width %d: %d steps in %v", width, steps, end)
+			}
+		})
+	}
+}
+
+// An awayQueue fails for an hour.
+type awayQueue struct {
+	*coretest.Model
+	back  time.Time
+	looks int
+}
+
+func (q *awayQueue) Claim(ctx context.Context, now time.Time, n int) ([]job.Job, error) {
+	if now.Before(q.back) {
+		q.looks++
+		return nil, errors.New("the database is away")
+	}
+	return q.Model.Claim(ctx, now, n)
+}
+
+func TestAQueueThatFailsIsAskedAgainInPeace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &awayQueue{Model: &coretest.Model{}, back: time.Now().Add(time.Hour)}
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
+		defer cancel()
+		_ = q.Enqueue(ctx, job.Job{Kind: "k", ID: "1", RunAt: time.Now()})
+		ran := false
+		job.NewRunner(q, map[string]job.Handler{"k": func(context.Context, job.Job) error {
+			ran = true
+			return nil
+		}}, time.Now, quiet()).Run(ctx, 4)
+		if most := int(time.Hour / job.Poll); !ran || q.looks > most {
+			t.Errorf("ran: %v, after %d looks in an hour, want at most %d", ran, q.looks, most)
+		}
+	})
+}
+
 func TestALeaseThatRanOutIsTakenOver(t *testing.T) {
 	now := time.Now()
 	m := &coretest.Model{}

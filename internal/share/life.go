@@ -92,6 +92,10 @@ func NewService(s Store, b blob.Store, now func() time.Time, l Limits, log *slog
 
 // ByCode finds the share behind a short link, for anybody: NotFound, or Gone for
 // one whose life is over. A transfer that is not finished is not found.
+//
+// Beside Gone it gives the share, for the rest of an address to be compared with:
+// who does not hold the whole link must be told what is told of any other. Nothing
+// of it may be shown.
 func (s *Service) ByCode(ctx context.Context, code string) (*Share, error) {
 	return s.visible(s.store.ByCode(ctx, code))
 }
@@ -105,10 +109,11 @@ func (s *Service) visible(sh *Share, err error) (*Share, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sh.Visible(s.now()); err != nil {
+	err = sh.Visible(s.now())
+	if fault.KindOf(err) == fault.NotFound {
 		return nil, err
 	}
-	return sh, nil
+	return sh, err
 }
 
 // Seen notes that somebody looked at a share that lives as long as it is looked
@@ -206,33 +211,31 @@ func (s *Service) expire(ctx context.Context, _ job.Job) error {
 	return job.Again(sweepPause)
 }
 
-// purge removes the bytes of a share that has ended, some files at a time: the
-// state first (it is over already), then the blobs, then the rows that named
-// them. A crash in between finds the rest again.
+// purge removes the bytes of a share that has ended, some files a run: the state
+// first (it is over already), then the blobs, then the rows that named them. A
+// crash in between finds the rest again.
 func (s *Service) purge(ctx context.Context, j job.Job) error {
 	key := Key(j.ID)
-	for {
-		files, err := s.store.Blobs(ctx, key, sweepStep)
-		if err != nil {
-			return err
-		}
-		if len(files) == 0 {
-			break
-		}
-		done := make([]string, 0, len(files))
-		for _, f := range files {
-			for _, b := range f.Blobs {
-				if err := s.blobs.Remove(ctx, b); err != nil {
-					return err
-				}
-			}
-			done = append(done, f.File)
-		}
-		if err := s.store.DropFiles(ctx, key, done); err != nil {
-			return err
-		}
+	files, err := s.store.Blobs(ctx, key, sweepStep)
+	if err != nil {
+		return err
 	}
-	_, err := s.store.Update(ctx, key, func(sh *Share) ([]job.Job, error) {
+	done := make([]string, 0, len(files))
+	for _, f := range files {
+		for _, b := range f.Blobs {
+			if err := s.blobs.Remove(ctx, b); err != nil {
+				return err
+			}
+		}
+		done = append(done, f.File)
+	}
+	if err := s.store.DropFiles(ctx, key, done); err != nil {
+		return err
+	}
+	if len(files) == sweepStep {
+		return job.Again(0)
+	}
+	_, err = s.store.Update(ctx, key, func(sh *Share) ([]job.Job, error) {
 		if sh.State == Expired || sh.State == Deleted {
 			sh.State = Purged
 		}

@@ -156,6 +156,24 @@ func TestLifeOfATransfer(t *testing.T) {
 	})
 }
 
+func TestAShareThatEndedComesBesideGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ctx := newWorld(t), context.Background()
+		w.send("over", 1)
+		_, _, err := w.transfers.Create(ctx, alice, transfer.Draft{ID: "open", Code: "t-open"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sh, err := w.shares.ByID(ctx, "open"); fault.KindOf(err) != fault.NotFound || sh != nil {
+			t.Errorf("one that was never finished: %v, %v", sh, err)
+		}
+		time.Sleep(7 * day)
+		if sh, err := w.shares.ByID(ctx, "over"); fault.KindOf(err) != fault.Gone || sh == nil || sh.Code != "t-over" {
+			t.Errorf("%v, %v", sh, err)
+		}
+	})
+}
+
 func TestTheClockEndsAShareBeforeTheSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

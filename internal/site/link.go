@@ -68,12 +68,12 @@ func hashRoot(sh *share.Share) string {
 func boardRoot(sh *share.Share) string { return "/board/" + url.PathEscape(string(sh.ID)) }
 
 // byHash is the find of /downloads/{id}/{hash}. A wrong hash is answered like an
-// id that nothing has.
+// id that nothing has, also when the share is over.
 func (h *Handler) byHash(r *http.Request) (*share.Share, string, error) {
 	id, hash := r.PathValue("id"), r.PathValue("hash")
 	sh, err := h.look(r, id, func() (*share.Share, error) {
 		sh, err := h.cfg.Shares.ByID(r.Context(), share.ID(id))
-		if err == nil && (sh.Hash == "" || subtle.ConstantTimeCompare([]byte(sh.Hash), []byte(hash)) == 0) {
+		if sh != nil && (sh.Hash == "" || subtle.ConstantTimeCompare([]byte(sh.Hash), []byte(hash)) == 0) {
 			return nil, share.NotFound()
 		}
 		return sh, err
@@ -90,7 +90,7 @@ func (h *Handler) byBoard(r *http.Request) (*share.Share, string, error) {
 	id := r.PathValue("id")
 	sh, err := h.look(r, id, func() (*share.Share, error) {
 		sh, err := h.cfg.Shares.ByID(r.Context(), share.ID(id))
-		if err == nil && !isBoard(sh) {
+		if sh != nil && !isBoard(sh) {
 			return nil, share.NotFound()
 		}
 		return sh, err

@@ -83,6 +83,25 @@ func TestWhatIsOverIsGone(t *testing.T) {
 	}
 }
 
+// Who does not hold the whole link is not told that there was anything.
+func TestWhatIsOverIsGoneOnlyForItsHolders(t *testing.T) {
+	w := newWorld(t)
+	tr, files := w.transfer("", "", sent{"a.jpg", "12345"})
+	v1, _ := w.board("s-", "Transfer of v1")
+	w.wait(91 * 24 * time.Hour)
+	w.get(downloads(tr), http.StatusGone)
+	missing := w.get("/downloads/0/0", http.StatusNotFound)
+	wrong := "/downloads/" + string(tr.ID) + "/828b5f"
+	for _, path := range []string{
+		wrong, wrong + "/file/" + string(files[0].ID) + "/a.jpg", wrong + "/zip/all.zip", "/downloads/" + string(tr.ID) + "/someone/" + tr.Hash,
+		"/board/" + string(tr.ID) + "/latest", "/board/" + string(v1.ID) + "/latest", "/board/" + string(v1.ID) + "/zip/all.zip",
+	} {
+		if page := w.get(path, http.StatusNotFound); page != missing {
+			t.Errorf("%s is told in other words than what is missing", path)
+		}
+	}
+}
+
 func TestMissesAreLimited(t *testing.T) {
 	w := newWorld(t)
 	tr, _ := w.transfer("", "", sent{"a.jpg", "12345"})

@@ -154,15 +154,11 @@ func (h *Handler) parcel(w http.ResponseWriter, r *http.Request) (parcel, wire.V
 	}
 	ctx := r.Context()
 	s, err := h.cfg.Shares.ByID(ctx, share.ID(r.PathValue("transfer")))
+	if s != nil && !opens(body, s) {
+		err = share.NotFound() // not even that it is over
+	}
 	if err != nil {
 		return parcel{}, body, instead(err, sayNoAccess, fault.NotFound)
-	}
-	hash, _ := body.Get("security_hash")
-	if s.Hash == "" || subtle.ConstantTimeCompare([]byte(hash.Str()), []byte(s.Hash)) == 0 {
-		return parcel{}, body, noAccess("wrong security hash")
-	}
-	if recipient, _ := body.Get("recipient_id"); recipient.Str() != "" {
-		return parcel{}, body, noAccess("no such recipient")
 	}
 	p := parcel{Share: s}
 	err = h.cfg.Uploads.Files(ctx, s, func(f *upload.File) error {
@@ -175,6 +171,14 @@ func (h *Handler) parcel(w http.ResponseWriter, r *http.Request) (parcel, wire.V
 		return parcel{}, body, err
 	}
 	return p, body, h.cfg.Shares.Seen(ctx, s)
+}
+
+// opens reports whether the caller knows the hash of s. Nobody has been sent a link
+// with a recipient in it.
+func opens(body wire.Value, s *share.Share) bool {
+	hash, _ := body.Get("security_hash")
+	recipient, _ := body.Get("recipient_id")
+	return recipient.Str() == "" && s.Hash != "" && subtle.ConstantTimeCompare([]byte(hash.Str()), []byte(s.Hash)) == 1
 }
 
 func noAccess(why string) error {

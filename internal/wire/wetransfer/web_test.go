@@ -3,6 +3,7 @@ package wetransfer
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // finished makes a transfer that can be downloaded, and gives its id and hash.
@@ -86,6 +87,29 @@ func TestDownload(t *testing.T) {
 			got := w.do(call{method: "POST", path: "/api/v4/transfers/" + tt.id + "/download", key: "-", token: "-", body: tt.body})
 			if got.status != tt.status || got.body != tt.want {
 				t.Errorf("%d %s\nwant %d %s", got.status, got.body, tt.status, tt.want)
+			}
+		})
+	}
+}
+
+func TestDownloadWhatIsOver(t *testing.T) {
+	w := newWorld(t)
+	id, hash, _ := w.finished("a")
+	w.now = w.now.Add(8 * 24 * time.Hour)
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		want       string
+	}{
+		{"who holds the link is told", `{"security_hash":"` + hash + `"}`, 410, `{"message":"Gone"}`},
+		{"nobody else is", `{"security_hash":"` + hash + `x"}`, 403, `{"message":"No download access to this Transfer"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, do := range []string{"download", "prepare-download"} {
+				got := w.do(call{method: "POST", path: "/api/v4/transfers/" + id + "/" + do, key: "-", token: "-", body: tt.body})
+				if got.status != tt.status || got.body != tt.want {
+					t.Errorf("%s: %d %s", do, got.status, got.body)
+				}
 			}
 		})
 	}

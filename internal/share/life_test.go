@@ -275,6 +275,30 @@ func TestUnfinishedIsNotVisible(t *testing.T) {
 	})
 }
 
+// A purge of any size leaves other jobs their turn, and is over before its lease.
+func TestPurgeGoesInSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ctx := newWorld(t), context.Background()
+		sent := w.send("a", 250)
+		if err := w.shares.Delete(ctx, alice.Owner, "a"); err != nil {
+			t.Fatal(err)
+		}
+		purge := w.shares.Handlers()[share.JobPurge]
+		for _, left := range []int{150, 50, 0} {
+			err := purge(ctx, job.Job{Kind: share.JobPurge, ID: string(sent.Key)})
+			if job.IsAgain(err) != (left > 0) || err != nil && left == 0 {
+				t.Errorf("with %d files left: %v", left, err)
+			}
+			if got := w.blobCount(); got != left {
+				t.Errorf("%d blobs, want %d", got, left)
+			}
+		}
+		if _, err := w.transfers.Get(ctx, alice, "a"); fault.KindOf(err) != fault.Gone {
+			t.Errorf("purged: %v", err)
+		}
+	})
+}
+
 func TestASweepThatFailsComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

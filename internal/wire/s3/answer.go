@@ -99,6 +99,7 @@ var byCode = map[string]failure{
 		"The access key ID you provided does not exist in our records.",
 	},
 	"blob_missing":       byKind[fault.Internal], // ours to mend, though it is of kind NotFound
+	"file_among_others":  {"AccessDenied", http.StatusForbidden, ""},
 	"quota_exceeded":     {"QuotaExceeded", http.StatusForbidden, ""},
 	"overloaded":         {"SlowDown", http.StatusServiceUnavailable, "Please reduce your request rate."},
 	"transfer_too_large": {"EntityTooLarge", http.StatusBadRequest, ""},

@@ -15,6 +15,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire/s3"
 )
 
@@ -80,24 +81,28 @@ func TestManyWritersOfOneKey(t *testing.T) {
 	}
 }
 
-// A file that was not finished, in a transfer with others, is not the key's to end.
-func TestAnnouncedFileAmongOthersIsNotDeleted(t *testing.T) {
+// The list of a transfer's files, and what is on a board, is not the key's to change.
+func TestAnnouncedFileIsDeletedAloneOnly(t *testing.T) {
 	d := newDoor(t)
-	f := d.announce(5, 5)
-	name := key(f)
 	c := d.aws(d.key)
-	if _, err := c.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: bucket, Key: &name}); err != nil {
-		t.Errorf("the only file: %v", err)
+	remove := func(f *upload.File) error {
+		_, err := c.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: bucket, Key: aws.String(key(f))})
+		return err
 	}
+	f := d.announce(5, 5)
+	d.must(remove(f))
 	if a := d.send("PUT", d.partURL(f, 1), strings.NewReader("hello")); a.code(t) != "404 NoSuchUpload" {
 		t.Errorf("part of a deleted transfer: %s", a.body)
 	}
 	several := d.announceSeveral(2)
-	name = key(several[0])
-	_, err := c.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: bucket, Key: &name})
-	wantCode(t, "one file of two", err, "501 NotImplemented")
-	_, err = c.AbortMultipartUpload(t.Context(), &sdk.AbortMultipartUploadInput{Bucket: bucket, Key: &name, UploadId: &several[0].Upload})
-	wantCode(t, "the upload of one file of two", err, "501 NotImplemented")
+	err := remove(several[0])
+	wantCode(t, "one file of two", err, "403 AccessDenied")
+	if !strings.Contains(fmt.Sprint(err), "transfer of several files") {
+		t.Errorf("%v does not say why", err)
+	}
+	if a := d.send("PUT", d.partURL(several[0], 1), strings.NewReader("hello")); a.StatusCode != 200 {
+		t.Errorf("part of a file that was not deleted: %s", a.body)
+	}
 }
 
 // While the installation's secret is changed, URLs and keys of the former one work.

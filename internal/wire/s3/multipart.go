@@ -36,7 +36,7 @@ func uploadID(f *upload.File) string {
 }
 
 // uploadOf finds the file whose upload the request names: NotFound
-// "upload_unknown", also for what the caller may not know of.
+// "upload_unknown", also for what is over or the caller may not know of.
 func (h *Handler) uploadOf(r *request) (*upload.File, error) {
 	shown := r.query.Get("uploadId")
 	owner, fid := r.name.account, r.name.file
@@ -53,6 +53,9 @@ func (h *Handler) uploadOf(r *request) (*upload.File, error) {
 	}
 	if shown != uploadID(f) || r.name.free() && f.Home.Owner != r.who.actor.Owner {
 		return nil, uploadUnknown(nil)
+	}
+	if err := f.Home.Alive(h.Now()); err != nil {
+		return nil, noUpload(err)
 	}
 	return f, nil
 }
@@ -249,18 +252,23 @@ func (c chosenPart) is(p *upload.Part) bool {
 		(c.ChecksumCRC32 == "" || c.ChecksumCRC32 == checksum(p.CRC))
 }
 
-// abortUpload forgets the upload of a free key with all that has arrived. That of
-// an announced file is the file's, and goes with its transfer.
+// abortUpload forgets all that has arrived of an upload. That of a free key is over
+// then. That of an announced file is the file's own and begins anew, under the same
+// id: what else is in the transfer, and the URLs its sender was given, stay as they
+// are.
 func (h *Handler) abortUpload(w http.ResponseWriter, r *request) error {
 	f, err := h.uploadOf(r)
 	if err != nil {
 		return err
 	}
-	if err := f.Accepts(h.Now()); err != nil {
+	ctx := context.WithoutCancel(r.Context()) // begun is done
+	if err := h.Uploads.Abandon(ctx, f); err != nil {
 		return noUpload(err)
 	}
-	if err := h.takeDownOnly(r, f); err != nil {
-		return err
+	if r.name.free() {
+		if err := h.Shares.Delete(ctx, f.Home.Owner, f.Home.ID); err != nil {
+			return err
+		}
 	}
 	noContent(w, r)
 	return nil

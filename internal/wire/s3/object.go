@@ -359,8 +359,10 @@ func (w refusing) WriteHeader(status int) {
 }
 
 // deleteObject takes down what a free key stands for. A file that was announced
-// goes with its transfer if it is the only one there. What is not there is gone
-// already ("DeleteObject").
+// goes with its transfer if it is the only one there; else AccessDenied, as for an
+// object that is locked: what its recipients were told is in the transfer, or on
+// the board, is not changed by this door. What is not there is gone already
+// ("DeleteObject").
 func (h *Handler) deleteObject(w http.ResponseWriter, r *request) error {
 	var err error
 	if r.name.free() {
@@ -368,7 +370,7 @@ func (h *Handler) deleteObject(w http.ResponseWriter, r *request) error {
 	} else {
 		var f *upload.File
 		if f, err = h.announced(r); err == nil {
-			err = h.takeDownOnly(r, f)
+			err = h.takeDownWith(r, f)
 		}
 	}
 	if err != nil && fault.KindOf(err) != fault.NotFound {
@@ -399,10 +401,11 @@ func (h *Handler) forget(r *request) error {
 	return nil
 }
 
-// takeDownOnly takes down the transfer whose only file f is.
-func (h *Handler) takeDownOnly(r *request, f *upload.File) error {
+// takeDownWith takes down the transfer whose only file f is.
+func (h *Handler) takeDownWith(r *request, f *upload.File) error {
 	if f.Home.Kind != share.Transfer || f.Home.Files != 1 {
-		return fault.New(fault.Invalid, "not_implemented", "a file of several goes with its transfer")
+		return fault.New(fault.Forbidden, "file_among_others",
+			"The file belongs to a transfer of several files, or to a board, and cannot be deleted by itself.")
 	}
 	return h.Shares.Delete(context.WithoutCancel(r.Context()), f.Home.Owner, f.Home.ID)
 }

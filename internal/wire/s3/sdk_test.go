@@ -23,6 +23,7 @@ import (
 	miniokeys "github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/upload"
 )
@@ -333,6 +334,76 @@ func TestSDKAbort(t *testing.T) {
 	wantCode(t, "completing what was aborted", err, "404 NoSuchUpload")
 	if used := d.used(); used != 0 {
 		t.Errorf("%d bytes of quota are used", used)
+	}
+}
+
+func TestSDKAbortsTheUploadOfAnAnnouncedFile(t *testing.T) {
+	d := newDoor(t)
+	c := d.aws(d.key)
+	abort := func(c *sdk.Client, f *upload.File) error {
+		_, err := c.AbortMultipartUpload(t.Context(), &sdk.AbortMultipartUploadInput{
+			Bucket: bucket, Key: aws.String(key(f)), UploadId: &f.Upload,
+		})
+		return err
+	}
+	put := func(f *upload.File, n int, text string) {
+		t.Helper()
+		if a := d.send("PUT", d.partURL(f, n), strings.NewReader(text)); a.StatusCode != 200 {
+			t.Fatalf("part %d: %s", n, a.body)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		file *upload.File
+	}{
+		{"the only file of its transfer", d.announce(5, 5)},
+		{"one file of two", d.announceSeveral(2)[0]},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := tt.file
+			d.must(abort(c, f)) // nothing has arrived
+			put(f, 1, "wrong")
+			put(f, 2, "x") // loose
+			wantCode(t, "by another account", abort(d.aws(d.newKey(0)), f), "404 NoSuchUpload")
+			used := d.used()
+			for range 2 {
+				d.must(abort(c, f))
+			}
+			if d.used() != used {
+				t.Errorf("%d bytes of quota are used, want %d as announced", d.used(), used)
+			}
+			out, err := c.ListParts(t.Context(), &sdk.ListPartsInput{Bucket: bucket, Key: aws.String(key(f)), UploadId: &f.Upload})
+			d.must(err)
+			if len(out.Parts) != 0 {
+				t.Errorf("parts are left: %v", out.Parts)
+			}
+			if _, err := d.uploads.Complete(t.Context(), f.ID, upload.CompleteOptions{}); fault.CodeOf(err) != "part_missing" {
+				t.Errorf("completing what was aborted: %v", err)
+			}
+			put(f, 1, "hello")
+			d.complete(f)
+			wantCode(t, "a complete file", abort(c, f), "404 NoSuchUpload")
+			if got := d.content(f); got != "hello" {
+				t.Errorf("content %q", got)
+			}
+		})
+	}
+}
+
+// A file that was completed while its upload is aborted is not taken down.
+func TestSDKAbortLeavesACompleteObject(t *testing.T) {
+	d := newDoor(t)
+	c := d.aws(d.key)
+	name := "kept"
+	id, parts := d.sendParts(c, name, []byte("aaaabbbb"), 4)
+	_, err := c.CompleteMultipartUpload(t.Context(), &sdk.CompleteMultipartUploadInput{
+		Bucket: bucket, Key: &name, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+	})
+	d.must(err)
+	_, err = c.AbortMultipartUpload(t.Context(), &sdk.AbortMultipartUploadInput{Bucket: bucket, Key: &name, UploadId: &id})
+	wantCode(t, "aborting what is complete", err, "404 NoSuchUpload")
+	if got, _ := d.read(c, name); string(got) != "aaaabbbb" {
+		t.Errorf("content %q", got)
 	}
 }
 

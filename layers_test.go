@@ -33,6 +33,7 @@ var heights = map[string]int{
 	"internal/fault":   0,
 	"internal/id":      0,
 	"internal/keyring": 0,
+	"internal/recent":  0,
 	"internal/sigv4":   0,
 
 	// Nouns and small tools.

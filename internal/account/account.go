@@ -16,11 +16,13 @@ import (
 	"io"
 	"net/mail"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/recent"
 )
 
 // An ID names an account.
@@ -137,6 +139,9 @@ type Hasher interface {
 
 // A Service makes and knows accounts and keys.
 type Service struct {
+	mu   sync.Mutex // guards seen
+	seen recent.Map[[sha256.Size]byte, seenKey]
+
 	store  Store
 	hasher Hasher
 	ids    *id.Source
@@ -148,7 +153,7 @@ type Service struct {
 // NewService makes a Service; quota is the storage of each new account in bytes,
 // 0 for no limit.
 func NewService(s Store, h Hasher, ids *id.Source, ring *keyring.Ring, now func() time.Time, quota int64) *Service {
-	return &Service{store: s, hasher: h, ids: ids, ring: ring, now: now, quota: quota}
+	return &Service{seen: recent.Map[[sha256.Size]byte, seenKey]{Most: 1000}, store: s, hasher: h, ids: ids, ring: ring, now: now, quota: quota}
 }
 
 // MinPassword is the least length of a password, in bytes.
@@ -246,6 +251,17 @@ func (s *Service) newKey(ctx context.Context, owner ID, name string, dailyLimit 
 	return secret, k, s.store.CreateKey(ctx, k)
 }
 
+// A seenKey is a key that was found in force.
+type seenKey struct {
+	*APIKey
+	at time.Time
+}
+
+// keyLife is how long a key that was found is believed to be in force, so that
+// another node, or a command beside the server, ends a key within that time. This
+// node ends it at once.
+const keyLife = time.Second
+
 // Key finds the API key that was presented: Unauthenticated "key_unknown" for
 // any that is not in force.
 func (s *Service) Key(ctx context.Context, presented Secret) (*APIKey, error) {
@@ -253,11 +269,24 @@ func (s *Service) Key(ctx context.Context, presented Secret) (*APIKey, error) {
 		return nil, unknownKey(nil)
 	}
 	// Comparing hashes of random secrets in an index leaks nothing useful.
-	k, err := s.store.KeyByHash(ctx, hashOf(presented))
+	hash, now := hashOf(presented), s.now()
+	s.mu.Lock()
+	k, ok := s.seen.Get(hash)
+	s.mu.Unlock()
+	if ok && now.Sub(k.at).Abs() < keyLife {
+		return k.APIKey, nil
+	}
+	found, err := s.store.KeyByHash(ctx, hash)
 	if fault.KindOf(err) == fault.NotFound {
 		return nil, unknownKey(err)
 	}
-	return k, err
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen.Put(hash, seenKey{found, now})
+	return found, nil
 }
 
 func unknownKey(err error) error {

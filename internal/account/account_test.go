@@ -262,3 +262,21 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Errorf("printed: %s", s)
 	}
 }
+
+func TestAKeyIsLookedUpOnceASecond(t *testing.T) {
+	m, ctx := &memory{}, context.Background()
+	now := time.Unix(1_700_000_000, 0)
+	s := newService(t, m, func() time.Time { return now }, "a")
+	secret, k, _ := s.CreateKey(ctx, "", "", 0)
+	if _, err := s.Key(ctx, secret); err != nil {
+		t.Fatal(err)
+	}
+	delete(m.keys, k.ID) // by another node
+	if _, err := s.Key(ctx, secret); err != nil {
+		t.Errorf("within the second: %v", err)
+	}
+	now = now.Add(time.Second)
+	if _, err := s.Key(ctx, secret); fault.CodeOf(err) != "key_unknown" {
+		t.Errorf("after a second: %v", err)
+	}
+}

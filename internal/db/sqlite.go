@@ -80,10 +80,8 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqlite, err err
 	}()
 	// In WAL mode synchronous=FULL syncs at every commit. With NORMAL a power cut
 	// loses commits that were answered (SQLite docs, PRAGMA synchronous).
-	// A checkpoint holds all writers up: 32 MiB of log let pages be written to the
-	// database once that were changed by a hundred commits.
 	s.writers, err = openConns(path, 1, "journal_mode(wal)", "synchronous(full)",
-		"cache_size(-8000)", "wal_autocheckpoint(8192)", "journal_size_limit(67108864)")
+		"cache_size(-8000)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}

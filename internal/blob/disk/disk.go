@@ -28,6 +28,7 @@ import (
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/recent"
 )
 
 // A key of package id begins with 48 bits of milliseconds, 5 bits a character
@@ -57,9 +58,9 @@ type Store struct {
 	mu      sync.Mutex // never held during a call of fsys
 	files   map[blob.ID]*file
 	folders map[string]*folder
-	durable recent[blob.ID, struct{}]     // blobs whose name is durable
-	failed  recent[blob.ID, error]        // blobs an fsync of which failed, and why
-	past    recent[string, folderHistory] // folders
+	durable recent.Map[blob.ID, struct{}]     // blobs whose name is durable
+	failed  recent.Map[blob.ID, error]        // blobs an fsync of which failed, and why
+	past    recent.Map[string, folderHistory] // folders
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -82,9 +83,9 @@ func Open(fsys FS, root string, opts Options) (*Store, error) {
 		fsys: fsys, now: opts.Now, park: opts.Park,
 		files:   make(map[blob.ID]*file),
 		folders: make(map[string]*folder),
-		durable: recent[blob.ID, struct{}]{most: rememberDurable},
-		failed:  recent[blob.ID, error]{most: rememberFailed},
-		past:    recent[string, folderHistory]{most: rememberFolders},
+		durable: recent.Map[blob.ID, struct{}]{Most: rememberDurable},
+		failed:  recent.Map[blob.ID, error]{Most: rememberFailed},
+		past:    recent.Map[string, folderHistory]{Most: rememberFolders},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -157,7 +158,7 @@ func (s *Store) Remove(_ context.Context, id blob.ID) error {
 	f.gone = f.gone || err == nil
 	if f.gone && f.removing == 0 {
 		delete(s.files, id) // not before: another Unlink would hit the next of this name
-		s.failed.drop(id)
+		s.failed.Drop(id)
 	}
 	s.leave(f)
 	s.mu.Unlock()

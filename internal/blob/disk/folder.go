@@ -51,7 +51,7 @@ func (s *Store) enter(name string) *folder {
 	d := s.folders[name]
 	if d == nil {
 		d = s.newFolder(filepath.Join(s.root.path, name))
-		if h, known := s.past.get(name); known {
+		if h, known := s.past.Get(name); known {
 			d.folderHistory = h
 		}
 		d.in = s.root
@@ -66,7 +66,7 @@ func (s *Store) exit(d *folder) {
 	d.refs--
 	if d.refs == 0 {
 		delete(s.folders, d.name)
-		s.past.put(d.name, d.folderHistory)
+		s.past.Put(d.name, d.folderHistory)
 	}
 }
 

@@ -56,23 +56,3 @@ func TestInOrderHoldsFewNames(t *testing.T) {
 		})
 	}
 }
-
-func TestRecentForgetsTheOldest(t *testing.T) {
-	r := recent[int, string]{most: 100}
-	for i := range 1000 {
-		r.put(i, "x")
-		if _, known := r.get(max(0, i-99)); !known {
-			t.Fatalf("after %d, the last 100 are not all known", i)
-		}
-	}
-	if n := len(r.young) + len(r.old); n > 200 {
-		t.Errorf("%d are held", n)
-	}
-	r.drop(999)
-	r.drop(901)
-	for _, k := range []int{0, 799, 901, 999} {
-		if _, known := r.get(k); known {
-			t.Errorf("%d is still known", k)
-		}
-	}
-}

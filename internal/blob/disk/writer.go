@@ -57,7 +57,7 @@ func (s *Store) Edit(_ context.Context, id blob.ID) (blob.Writer, error) {
 func (s *Store) join(id blob.ID) (f *file, first bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cause, failed := s.failed.get(id); failed {
+	if cause, failed := s.failed.Get(id); failed {
 		return nil, false, syncFailed(id, cause)
 	}
 	f, ok := s.files[id]
@@ -66,7 +66,7 @@ func (s *Store) join(id blob.ID) (f *file, first bool, err error) {
 		f = &file{id: id, refs: 1, ready: make(chan struct{})}
 		f.sync = batch.New(math.MaxInt, func([]struct{}) error { return s.sync(f) }, s.park)
 		f.in = s.enter(window(id))
-		_, f.durable = s.durable.get(id)
+		_, f.durable = s.durable.Get(id)
 		s.files[id] = f
 		return f, true, nil
 	case f.removing > 0:
@@ -103,9 +103,9 @@ func (s *Store) leave(f *file) {
 	switch {
 	case f.gone:
 	case f.failed != nil:
-		s.failed.put(f.id, f.failed)
+		s.failed.Put(f.id, f.failed)
 	case f.durable:
-		s.durable.put(f.id, struct{}{})
+		s.durable.Put(f.id, struct{}{})
 	}
 	if f.in != nil {
 		s.exit(f.in)
@@ -132,7 +132,7 @@ func (s *Store) openForWriting(f *file, path string) (File, error) {
 		s.mu.Lock()
 		found := f.since
 		f.since, f.durable = f.in.failures, false // whatever is known of a former one
-		s.durable.drop(f.id)
+		s.durable.Drop(f.id)
 		rootFailures := s.root.failures
 		s.mu.Unlock()
 		h, err = s.fsys.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

@@ -97,6 +97,7 @@ type Config struct {
 	Boards    *board.Service
 	Shares    *share.Service
 	Uploads   *upload.Service
+	Misses    *wire.Misses  // for the calls that download, shared with the other doors; nil: no limit
 	Ring      *keyring.Ring // for bearer tokens
 	IDs       *id.Source
 	Now       func() time.Time

@@ -3,6 +3,7 @@ package wetransfer
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -10,6 +11,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/recent"
 )
 
 // tokens makes and reads the bearer tokens of this API. Clients take them for
@@ -19,7 +21,13 @@ type tokens struct {
 	parser *jwt.Parser
 	now    func() time.Time
 	life   time.Duration
+
+	mu   sync.Mutex // guards seen
+	seen recent.Map[string, claims]
 }
+
+// maxSeen is the longest token that is remembered.
+const maxSeen = 1 << 10
 
 // claims of a token. The subject is the user identifier; without one there is none.
 type claims struct {
@@ -29,7 +37,7 @@ type claims struct {
 }
 
 func newTokens(ring *keyring.Ring, now func() time.Time, life time.Duration) *tokens {
-	t := &tokens{now: now, life: life}
+	t := &tokens{now: now, life: life, seen: recent.Map[string, claims]{Most: 1000}}
 	for _, k := range ring.Keys("wetransfer-token") {
 		t.keys.Keys = append(t.keys.Keys, k)
 	}
@@ -61,8 +69,7 @@ func (t *tokens) actor(r *http.Request, k *account.APIKey) (account.Actor, error
 	if !strings.EqualFold(scheme, "Bearer") {
 		return account.Actor{}, fault.New(fault.Unauthenticated, codeToken, "no bearer token")
 	}
-	var c claims
-	_, err := t.parser.ParseWithClaims(strings.TrimSpace(text), &c, func(*jwt.Token) (any, error) { return t.keys, nil })
+	c, err := t.read(strings.TrimSpace(text))
 	if err != nil {
 		return account.Actor{}, fault.Wrap(fault.Unauthenticated, codeToken, err, "the token is not valid")
 	}
@@ -73,4 +80,25 @@ func (t *tokens) actor(r *http.Request, k *account.APIKey) (account.Actor, error
 		return k.Actor(nil), nil
 	}
 	return k.Actor(&c.Subject), nil
+}
+
+// read gives the claims of a token that was signed here and has not expired. What
+// a signature says never changes, so it is looked at once and remembered.
+func (t *tokens) read(text string) (c claims, err error) {
+	t.mu.Lock()
+	c, known := t.seen.Get(text)
+	t.mu.Unlock()
+	if known && t.now().Before(c.ExpiresAt.Time) {
+		return c, nil
+	}
+	_, err = t.parser.ParseWithClaims(text, &c, func(*jwt.Token) (any, error) { return t.keys, nil })
+	if err != nil {
+		return claims{}, err
+	}
+	if len(text) <= maxSeen {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.seen.Put(text, c)
+	}
+	return c, nil
 }

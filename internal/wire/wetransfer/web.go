@@ -146,7 +146,7 @@ func (p parcel) chosen(body wire.Value) ([]*upload.File, error) {
 }
 
 // parcel finds what the caller has the link of. A wrong hash, an unknown id and a
-// recipient that nobody is are told the same.
+// recipient that nobody is are told the same, and count as links that lead nowhere.
 func (h *Handler) parcel(w http.ResponseWriter, r *http.Request) (parcel, wire.Value, error) {
 	body, err := h.body(w, r, smallBody)
 	if err != nil {
@@ -157,7 +157,7 @@ func (h *Handler) parcel(w http.ResponseWriter, r *http.Request) (parcel, wire.V
 	if s != nil && !opens(body, s) {
 		err = share.NotFound() // not even that it is over
 	}
-	if err != nil {
+	if err = h.cfg.Misses.Count(ctx, err); err != nil {
 		return parcel{}, body, instead(err, sayNoAccess, fault.NotFound)
 	}
 	p := parcel{Share: s}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ferry-server/ferry/internal/wire"
 )
 
 // finished makes a transfer that can be downloaded, and gives its id and hash.
@@ -112,5 +114,27 @@ func TestDownloadWhatIsOver(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestMissesOfDownloads(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Misses = wire.NewMisses(c.Now) })
+	id, hash, _ := w.finished("a")
+	download := func(id, hash string) reply {
+		return w.do(call{
+			method: "POST", path: "/api/v4/transfers/" + id + "/download", key: "-", token: "-",
+			body: `{"security_hash":"` + hash + `"}`,
+		})
+	}
+	for i := range 30 {
+		if one, two := download("x", hash), download(id, "x"); one.status != 403 || two.status != 403 {
+			t.Fatalf("misses %d and %d: %d, %d", 2*i+1, 2*i+2, one.status, two.status)
+		}
+	}
+	if got := download(id, "x"); got.status != 429 || got.body != `{"message":"Limit Exceeded Exception"}` {
+		t.Errorf("the 61st miss: %d %s", got.status, got.body)
+	}
+	if got := download(id, hash); got.status != 200 {
+		t.Errorf("who holds the link pays for the misses of others: %d", got.status)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/ferry-server/ferry/internal/site"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/wire"
 	"github.com/ferry-server/ferry/internal/wire/s3"
 	"github.com/ferry-server/ferry/internal/wire/wetransfer"
 )
@@ -98,10 +99,11 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		return nil, err
 	}
 
+	misses := wire.NewMisses(now) // one for all: an id that names nothing is a miss at any door
 	presigner := s3.NewPresigner(ring, baseURL, now, s.URLLife)
 	wt := wetransfer.New(wetransfer.Config{
 		Accounts: accounts, Transfers: transfers, Boards: boards, Shares: shares, Uploads: uploads,
-		Ring: ring, IDs: ids, Now: now, BaseURL: baseURL, DocsURL: base + "/docs", Log: log,
+		Misses: misses, Ring: ring, IDs: ids, Now: now, BaseURL: baseURL, DocsURL: base + "/docs", Log: log,
 		PresignPart: presigner.Part, TokenLife: s.TokenLife,
 		TransferKeep: time.Duration(s.TransferDays) * day, BoardKeep: time.Duration(s.BoardDays) * day,
 		MaxFiles: s.MaxFiles, LenientV1: s.V1LenientContentType,
@@ -112,7 +114,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	})
 	pages := site.New(site.Config{
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs,
-		Now: now, BaseURL: base, Log: log,
+		Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	return &node{
 		certs: database.Certs(),

@@ -6,9 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
-	"github.com/ferry-server/ferry/internal/wire"
 )
 
 // The prefixes of short codes (WeTransfer API docs, 2018 to 2024).
@@ -17,10 +15,6 @@ const (
 	boardCode      = "b-"
 	transferCodeV1 = "s-"
 )
-
-// unguessable is the least length of ids that hold 128 random bits, as those of
-// WeTransfer's API v2 do: 32 hex digits, then 14 of time.
-const unguessable = 46
 
 // A find finds the share that the address of r opens, and gives its root: what
 // the addresses of its files begin with.
@@ -32,8 +26,12 @@ func (h *Handler) shortLink(w http.ResponseWriter, r *http.Request) error {
 	if !isCode(code) {
 		return errUnknownPath
 	}
-	sh, err := h.look(r, code, func() (*share.Share, error) { return h.cfg.Shares.ByCode(r.Context(), code) })
-	if err != nil {
+	ctx := r.Context()
+	if err := h.cfg.Misses.Check(ctx); err != nil {
+		return err
+	}
+	sh, err := h.cfg.Shares.ByCode(ctx, code)
+	if err = h.cfg.Misses.Count(ctx, err); err != nil {
 		return err
 	}
 	secure(w.Header())
@@ -70,13 +68,9 @@ func boardRoot(sh *share.Share) string { return "/board/" + url.PathEscape(strin
 // byHash is the find of /downloads/{id}/{hash}. A wrong hash is answered like an
 // id that nothing has, also when the share is over.
 func (h *Handler) byHash(r *http.Request) (*share.Share, string, error) {
-	id, hash := r.PathValue("id"), r.PathValue("hash")
-	sh, err := h.look(r, id, func() (*share.Share, error) {
-		sh, err := h.cfg.Shares.ByID(r.Context(), share.ID(id))
-		if sh != nil && (sh.Hash == "" || subtle.ConstantTimeCompare([]byte(sh.Hash), []byte(hash)) == 0) {
-			return nil, share.NotFound()
-		}
-		return sh, err
+	hash := []byte(r.PathValue("hash"))
+	sh, err := h.byID(r, func(sh *share.Share) bool {
+		return sh.Hash != "" && subtle.ConstantTimeCompare([]byte(sh.Hash), hash) == 1
 	})
 	if err != nil {
 		return nil, "", err
@@ -87,39 +81,23 @@ func (h *Handler) byHash(r *http.Request) (*share.Share, string, error) {
 // byBoard is the find of /board/{id}: a board's address has no hash. What else has
 // one is not reached without it.
 func (h *Handler) byBoard(r *http.Request) (*share.Share, string, error) {
-	id := r.PathValue("id")
-	sh, err := h.look(r, id, func() (*share.Share, error) {
-		sh, err := h.cfg.Shares.ByID(r.Context(), share.ID(id))
-		if sh != nil && !isBoard(sh) {
-			return nil, share.NotFound()
-		}
-		return sh, err
-	})
+	sh, err := h.byID(r, isBoard)
 	if err != nil {
 		return nil, "", err
 	}
 	return sh, boardRoot(sh), nil
 }
 
+// byID finds the share whose id is in the path of r. One that the rest of the
+// address does not fit is not found.
+func (h *Handler) byID(r *http.Request, fits func(*share.Share) bool) (*share.Share, error) {
+	sh, err := h.cfg.Shares.ByID(r.Context(), share.ID(r.PathValue("id")))
+	if sh != nil && !fits(sh) {
+		err = share.NotFound()
+	}
+	return sh, h.cfg.Misses.Count(r.Context(), err)
+}
+
 // nobody answers the links that mails had, with a recipient in them: nobody has
 // been sent one.
 func nobody(http.ResponseWriter, *http.Request) error { return share.NotFound() }
-
-// look asks for the share of a public id, unless the address that asks has tried
-// too many that nobody has. An id that cannot be guessed opens all the same: its
-// holders do not pay for a neighbour behind the same address.
-func (h *Handler) look(r *http.Request, id string, ask func() (*share.Share, error)) (*share.Share, error) {
-	from := wire.ClientAddr(r.Context())
-	if len(id) < unguessable && h.misses.spent(from) {
-		return nil, tooMany()
-	}
-	sh, err := ask()
-	if fault.KindOf(err) == fault.NotFound && h.misses.add(from) {
-		return nil, tooMany()
-	}
-	return sh, err
-}
-
-func tooMany() error {
-	return fault.New(fault.Throttled, "too_many_misses", "too many links from this address lead nowhere")
-}

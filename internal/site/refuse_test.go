@@ -5,15 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
-	"github.com/ferry-server/ferry/internal/site"
 )
 
 func TestRefuseEveryKind(t *testing.T) {
@@ -140,19 +136,5 @@ func TestPagesLoadOnlyWhatIsHere(t *testing.T) {
 	w.get("/favicon.ico", http.StatusOK)
 	if robots := w.get("/robots.txt", http.StatusOK); !strings.Contains(robots, "Disallow: /downloads/") {
 		t.Error(robots)
-	}
-}
-
-func TestTheLimiterIsBounded(t *testing.T) {
-	now := time.Unix(0, 0)
-	l := site.NewLimiter(100, func() time.Time { return now })
-	for i := range 1000 {
-		l.Add(netip.MustParseAddr("2001:db8:" + strconv.FormatInt(int64(i), 16) + "::1"))
-		if l.Len() > 100 {
-			t.Fatalf("%d addresses", l.Len())
-		}
-	}
-	if !(l.Len() > 50) {
-		t.Errorf("%d addresses", l.Len())
 	}
 }

@@ -51,9 +51,8 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 	if err := h.fromHere(r); err != nil {
 		return err
 	}
-	from := wire.ClientAddr(r.Context())
-	if h.misses.spent(from) {
-		return tooMany()
+	if err := h.cfg.Misses.Check(r.Context()); err != nil { // a try costs the hash of a password
+		return err
 	}
 	form, err := readForm(w, r)
 	if err != nil {
@@ -65,8 +64,7 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 	case kind == fault.NotFound:
-		h.misses.add(from)
-		return errUnknownPath
+		return h.cfg.Misses.Count(r.Context(), errUnknownPath)
 	case kind == fault.Invalid || fault.Is(err, "email_taken"):
 		return h.show(w, r, statusOf(err), "setup", h.setupPage(email, err))
 	default:

@@ -3,10 +3,9 @@
 // something is wrong.
 //
 // It owns the addresses that people hold (in the shape that WeTransfer's had, so
-// that its clients find them), the pages with all they load, and how many links
-// that lead nowhere a stranger may try. It leaves to package words what the pages
-// say, to share who may see what and until when, to archive the zip, and to
-// deliver how bytes reach the socket. Pages work without script, and load nothing
+// that its clients find them) and the pages with all they load. It leaves to
+// package words what the pages say, to share who may see what and until when, to
+// archive the zip, and to deliver how bytes reach the socket. Pages work without script, and load nothing
 // from elsewhere. Start at routes.
 package site
 
@@ -27,13 +26,14 @@ import (
 	"github.com/ferry-server/ferry/internal/words"
 )
 
-// Config is what a site is made of. Name and Log may be left out.
+// Config is what a site is made of. Misses, Name and Log may be left out.
 type Config struct {
 	Shares   *share.Service
 	Uploads  *upload.Service
 	Boards   *board.Service
 	Accounts *account.Service
 	Blobs    blob.Store
+	Misses   *wire.Misses // shared with the other doors; nil: strangers may try links for ever
 	Now      func() time.Time
 	BaseURL  string // of all doors: scheme and host, no slash at the end
 	Name     string // of this installation, in the head of every page; "Ferry" when empty
@@ -47,7 +47,6 @@ type Handler struct {
 	words   *words.Pages
 	pages   *template.Template
 	assets  *assets
-	misses  *misses
 	parcels *shelf
 
 	// wall is real time, whatever clock the rest runs by: deadlines of sockets
@@ -65,7 +64,7 @@ func New(c Config) *Handler {
 	}
 	h := &Handler{
 		cfg: c, words: words.English(), pages: parsePages(), assets: loadAssets(),
-		misses: newMisses(c.Now), parcels: &shelf{}, wall: time.Now,
+		parcels: &shelf{}, wall: time.Now,
 	}
 	h.router = wire.NewRouter(h.routes()...)
 	return h

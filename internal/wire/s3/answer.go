@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/sigv4"
@@ -172,7 +170,7 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 			"request", wire.RequestID(ctx), "method", r.Method, "code", f.code, "err", err)
 	}
 	if fault.KindOf(err) != fault.Timeout {
-		drain(w, r)
+		wire.Drain(w, r)
 	}
 	if cors.Answer(w, r) { // Refuse is also called from outside, for any request
 		return
@@ -190,27 +188,6 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		Resource:  "/" + strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Prefix), "/"),
 		RequestID: wire.RequestID(ctx),
 	})
-}
-
-// Clients in Node and in browsers take an answer that comes while they still send
-// for a broken connection, and tell nobody what it said. So what they have announced
-// is taken in first, up to a part of the usual size, and thrown away. Those that
-// wait for "100 Continue" have sent nothing.
-const (
-	drainMost = 16 << 20
-	drainTime = 20 * time.Second
-)
-
-func drain(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength <= 0 || r.ContentLength > drainMost || r.Header.Get("Expect") != "" {
-		return
-	}
-	conn := http.NewResponseController(w)
-	stop := time.AfterFunc(drainTime, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
-	_, err := io.CopyN(io.Discard, r.Body, drainMost)
-	if stop.Stop() && (err == nil || err == io.EOF) { // all of it came; what paced it may have left a deadline
-		_ = conn.SetReadDeadline(time.Time{})
-	}
 }
 
 // writeXML answers with v.

@@ -63,7 +63,7 @@ func TestAnswer(t *testing.T) {
 func TestRefuseFromOutside(t *testing.T) {
 	h := &Handler{Config: Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil))}}
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("PUT", "/s3/ferry/a%01b?X-Amz-Signature=secret", strings.NewReader("body"))
+	r := httptest.NewRequest("PUT", "/s3/ferry/a%01b?X-Amz-Signature=secret", strings.NewReader(strings.Repeat("x", 1<<20)))
 	h.Refuse(w, r, fault.New(fault.Unavailable, "maintenance", "offline"))
 	want := `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<Error><Code>ServiceUnavailable</Code>` +
 		"<Message>Please try again later.</Message><Resource>/ferry/a\uFFFDb</Resource><RequestId></RequestId></Error>"

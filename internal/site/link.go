@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/share"
 )
 
@@ -22,11 +23,7 @@ type find func(r *http.Request) (sh *share.Share, root string, err error)
 
 // shortLink leads from a short link to its page.
 func (h *Handler) shortLink(w http.ResponseWriter, r *http.Request) error {
-	code := r.PathValue("code")
-	if !isCode(code) {
-		return errUnknownPath
-	}
-	ctx := r.Context()
+	ctx, code := r.Context(), r.PathValue("code")
 	if err := h.cfg.Misses.Check(ctx); err != nil {
 		return err
 	}
@@ -42,8 +39,17 @@ func (h *Handler) shortLink(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// isCode reports whether s has the shape of a short code: a prefix, then letters
+// and digits.
 func isCode(s string) bool {
-	return strings.HasPrefix(s, transferCode) || strings.HasPrefix(s, boardCode) || strings.HasPrefix(s, transferCodeV1)
+	if len(s) < 3 {
+		return false
+	}
+	switch s[:2] {
+	case transferCode, boardCode, transferCodeV1:
+		return strings.Trim(s[2:], id.Base62) == ""
+	}
+	return false
 }
 
 // pagePath is the path of the share's page, as WeTransfer has it. Its API v1 calls

@@ -88,6 +88,18 @@ func TestWrongMethod(t *testing.T) {
 	}
 }
 
+// What only looks like a short link is as unknown as any other path, by all methods.
+func TestUnknownPaths(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/files", "/api", "/t-", "/t-Ab12.php", "/x-Ab12Cd34Ef", "/T-Ab12Cd34Ef", "/t-Ab12Cd34Ef/more", "//t-Ab12Cd34Ef"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+			if res := w.do(method, path, ""); res.StatusCode != http.StatusNotFound || res.Header.Get("Allow") != "" {
+				t.Errorf("%s %s: %d, Allow %q", method, path, res.StatusCode, res.Header.Get("Allow"))
+			}
+		}
+	}
+}
+
 func TestWhatIsOursToMendIsNumbered(t *testing.T) {
 	w := newWorld(t)
 	tr, files := w.transfer("", "", sent{"a", "1"})

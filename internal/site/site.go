@@ -44,6 +44,7 @@ type Config struct {
 type Handler struct {
 	cfg     Config
 	router  *wire.Router
+	codes   *wire.Router // for short links; the other paths are none of its business
 	words   *words.Pages
 	pages   *template.Template
 	assets  *assets
@@ -66,16 +67,13 @@ func New(c Config) *Handler {
 		cfg: c, words: words.English(), pages: parsePages(), assets: loadAssets(),
 		parcels: &shelf{}, wall: time.Now,
 	}
-	h.router = wire.NewRouter(h.routes()...)
+	h.router, h.codes = wire.NewRouter(h.routes()...), wire.NewRouter(get("/{code}", h.shortLink))
 	return h
 }
 
-// routes is the whole site. Every route is public: who holds the address may
-// come in.
+// routes is the whole site but for the short links. Every route is public: who
+// holds the address may come in.
 func (h *Handler) routes() []wire.Route {
-	get := func(pattern string, handle wire.HandlerFunc) wire.Route {
-		return wire.Route{Method: http.MethodGet, Pattern: pattern, Handle: handle, Public: true, Head: true}
-	}
 	return []wire.Route{
 		get("/", h.home),
 		get("/robots.txt", h.rootAsset("robots.txt")),
@@ -85,7 +83,6 @@ func (h *Handler) routes() []wire.Route {
 		get("/setup/{token}", h.setupForm),
 		{Method: http.MethodPost, Pattern: "/setup/{token}", Handle: h.setup, Public: true},
 
-		get("/{code}", h.shortLink), // t-…, b-…, s-…
 		get("/downloads/{id}/{hash}", h.page(h.byHash)),
 		get("/downloads/{id}/{recipient}/{hash}", nobody),
 		get("/downloads/{id}/{hash}/file/{file}/{name}", h.file(h.byHash)),
@@ -96,10 +93,18 @@ func (h *Handler) routes() []wire.Route {
 	}
 }
 
+func get(pattern string, handle wire.HandlerFunc) wire.Route {
+	return wire.Route{Method: http.MethodGet, Pattern: pattern, Handle: handle, Public: true, Head: true}
+}
+
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	router := h.router
+	if isCode(strings.Trim(r.URL.Path, "/")) {
+		router = h.codes // apart, so that /{code} does not make a known path of every word
+	}
 	err := errUnknownPath
-	switch m := h.router.Match(r); {
+	switch m := router.Match(r); {
 	case m.Route != nil:
 		err = m.Route.Handle(w, r)
 	case len(m.Allowed) > 0:

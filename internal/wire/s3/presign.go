@@ -22,11 +22,23 @@ type Presigner struct {
 }
 
 // NewPresigner makes a Presigner of URLs below base, Ferry's public address, that
-// are good for life, at most seven days.
+// are good for life, at most seven days, and up to two seconds longer.
 func NewPresigner(ring *keyring.Ring, base func() string, now func() time.Time, life time.Duration) *Presigner {
 	access, secret := ownCredential(ring)
 	signer := sigv4.Signer{AccessKey: access, Secret: secret, Region: region}
-	return &Presigner{signer: signer, base: base, now: now, life: life}
+	return &Presigner{signer: signer, base: base, now: now, life: wholeLife(life)}
+}
+
+// longestLife is that of any presigned URL (Amazon S3 API Reference, Authenticating
+// Requests: Using Query Parameters).
+const longestLife = 7 * 24 * time.Hour
+
+// wholeLife is the life in a signature whose URL is to be good for at least d. Both
+// it and the moment of signing are whole seconds, and the moment is cut to the last
+// one. Only a URL of seven days is good for up to a second less.
+func wholeLife(d time.Duration) time.Duration {
+	up := (d + time.Second - 1).Truncate(time.Second)
+	return min(up+time.Second, longestLife)
 }
 
 // Part gives the URL to which part n of the file is put, and when it ends.

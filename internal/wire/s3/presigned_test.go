@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ferry-server/ferry/internal/wire/s3"
 )
 
 // The rules of WeTransfer's upload door: status 200, no body, no Content-Type, an
@@ -128,6 +130,43 @@ func TestPresignedURLSurvivesSorting(t *testing.T) {
 	a := d.send("PUT", with(t, d.partURL(f, 1), func(url.Values) {}), strings.NewReader("hello"))
 	if a.StatusCode != 200 {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+}
+
+// Signatures know no fractions of a second; that is not the client's loss.
+func TestPresignedURLIsGoodForItsWholeLife(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		life time.Duration
+		late time.Duration // what the signature cannot give
+	}{
+		{"a second", time.Second, 0},
+		{"a second and a half", 1500 * time.Millisecond, 0},
+		{"an hour", time.Hour, 0},
+		{"seven days, than which S3 knows no longer life", 7 * 24 * time.Hour, 999 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDoor(t)
+			f := d.announce(5, 5)
+			start := time.Now().Truncate(time.Second).Add(999 * time.Millisecond)
+			now := start
+			config := d.handler.Config
+			config.URLLife, config.Now = tt.life, func() time.Time { return now }
+			d.handler = s3.New(config)
+			part, until := s3.NewPresigner(config.Ring, config.BaseURL, config.Now, tt.life).Part(f, 1)
+			if least, most := start.Add(tt.life-tt.late), start.Add(tt.life+2*time.Second); until.Before(least) || until.After(most) {
+				t.Errorf("said to end after %v", until.Sub(start))
+			}
+			for _, now = range []time.Time{start, start.Add(tt.life - tt.late), until} {
+				if a := d.send("PUT", part, strings.NewReader("hello")); a.StatusCode != 200 {
+					t.Errorf("after %v: %s", now.Sub(start), a.body)
+				}
+			}
+			now = until.Add(time.Millisecond)
+			if a := d.send("PUT", part, strings.NewReader("hello")); a.code(t) != "403 AccessDenied" {
+				t.Errorf("after its end: %s", a.body)
+			}
+		})
 	}
 }
 

@@ -59,7 +59,7 @@ type Config struct {
 	Ring      *keyring.Ring
 	Now       func() time.Time
 	BaseURL   func() string // Ferry's public address, without a slash at the end
-	URLLife   time.Duration // the longest life of a presigned URL, whoever signed it; 0: an hour
+	URLLife   time.Duration // of URLs that Ferry presigns, at least; of others, at most; 0: an hour
 	Log       *slog.Logger
 }
 
@@ -79,7 +79,7 @@ func New(c Config) *Handler {
 	return &Handler{
 		Config:    c,
 		presigner: NewPresigner(c.Ring, c.BaseURL, c.Now, c.URLLife),
-		verifier:  sigv4.Verifier{MaxExpires: c.URLLife},
+		verifier:  sigv4.Verifier{MaxExpires: wholeLife(c.URLLife)},
 		routes:    routes(),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +45,8 @@ type Config struct {
 	// 0 is DefaultMaxRequests.
 	MaxRequests int
 
-	// Maintenance refuses everything but /healthz.
+	// Maintenance refuses everything but /healthz, and what the page that says so
+	// loads.
 	Maintenance bool
 
 	// Ready tells why the node cannot serve now. It is asked by /readyz and
@@ -58,6 +60,9 @@ type Config struct {
 // DefaultMaxRequests is far above what a machine of a small office is asked, and
 // below what its memory cannot hold: a slow upload costs some 80 KiB.
 const DefaultMaxRequests = 8192
+
+// assets is what the pages of the site load. It takes no store to serve.
+const assets = "/assets/"
 
 // The codes of the faults with which the server itself refuses.
 const (
@@ -126,7 +131,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		door.Refuse(w, r, fault.New(fault.Unavailable, CodeOverloaded, "too many requests at once, please try again"))
 		return
 	}
-	if s.cfg.Maintenance {
+	if s.cfg.Maintenance && !strings.HasPrefix(r.URL.Path, assets) {
 		w.Header().Set("Retry-After", "120")
 		door.Refuse(w, r, fault.New(fault.Unavailable, CodeMaintenance, "temporarily offline for maintenance"))
 		return

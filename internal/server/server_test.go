@@ -197,7 +197,7 @@ func TestOverloadIsRefusedByTheDoor(t *testing.T) {
 func TestMaintenance(t *testing.T) {
 	s := New(Config{Log: quiet(), Maintenance: true})
 	s.Mount(door{name: "site"}, "/")
-	for path, want := range map[string]int{"/": 503, "/healthz": 200, "/readyz": 503} {
+	for path, want := range map[string]int{"/": 503, "/healthz": 200, "/readyz": 503, "/assets/x/site.css": 200, "/assetsx": 503} {
 		if w := get(s, path); w.Code != want {
 			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
 		}

@@ -48,15 +48,34 @@ type refusal struct {
 	} `json:"error"`
 }
 
-// Refuse answers r with err: with a page, or with JSON where that was asked for.
-// What is ours to mend goes to the log.
-func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status := statusOf(err)
-	request := ""
-	if status >= http.StatusInternalServerError {
-		request = wire.RequestID(r.Context())
+// ours reports whether err is for the people who run this server to mend, unlike
+// what they or the server meant: maintenance, overload, a limit.
+func ours(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Internal:
+		return true
+	case fault.Unavailable:
+		f, ok := errors.AsType[*fault.Error](err)
+		return ok && f.Err != nil // a store that does not answer; what is meant has no cause
+	}
+	return false
+}
+
+// fail is Refuse for what went wrong in here; what is ours to mend is logged.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if ctx := r.Context(); ours(err) && ctx.Err() == nil {
 		// The path stays out: it is what opens a link.
-		h.cfg.Log.ErrorContext(r.Context(), "request failed", "request", request, "door", "site", "pattern", r.Pattern, "cause", err)
+		h.cfg.Log.ErrorContext(ctx, "request failed", "request", wire.RequestID(ctx), "door", "site", "pattern", r.Pattern, "cause", err)
+	}
+	h.Refuse(w, r, err)
+}
+
+// Refuse answers r with err: with a page, or with JSON where that was asked for.
+// It does not log err.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status, request := statusOf(err), ""
+	if ours(err) {
+		request = wire.RequestID(r.Context()) // of a line in the log
 	}
 	head := w.Header()
 	if (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && head.Get("Retry-After") == "" {

@@ -1,6 +1,7 @@
 package site_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/wire"
 )
 
 func TestRefuseEveryKind(t *testing.T) {
@@ -51,8 +53,37 @@ func TestRefuseEveryKind(t *testing.T) {
 			}
 		})
 	}
-	if log := w.log.String(); strings.Contains(log, "secretcode") || !strings.Contains(log, "/secret/path") {
-		t.Errorf("the log has the link, or lacks the cause: %s", log)
+	if log := w.log.String(); log != "" {
+		t.Errorf("whoever refuses has the log: %s", log)
+	}
+}
+
+func TestWhatIsLogged(t *testing.T) {
+	w := newWorld(t)
+	down := fault.New(fault.Unavailable, "maintenance", "")
+	rec := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	w.site.Refuse(rec, r.WithContext(wire.WithOrigin(t.Context(), wire.Origin{RequestID: "REQUEST"})), down)
+	if rec.Code != http.StatusServiceUnavailable || w.log.Len() > 0 || strings.Contains(rec.Body.String(), "REQUEST") {
+		t.Errorf("maintenance is logged, or numbered: %d %s", rec.Code, &w.log)
+	}
+
+	if err := w.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	w.site.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/t-secretcode", nil).WithContext(gone))
+	if w.log.Len() > 0 {
+		t.Errorf("a client that left is logged: %s", &w.log)
+	}
+	page := read(t, w.do(http.MethodGet, "/t-secretcode", ""))
+	log := w.log.String()
+	if strings.Count(log, "level=ERROR") != 1 || !strings.Contains(log, "REQUEST") || !strings.Contains(page, "REQUEST") {
+		t.Errorf("a database that is closed: log %s, page %s", log, page)
+	}
+	if strings.Contains(log, "secretcode") {
+		t.Errorf("the log has the link: %s", log)
 	}
 }
 

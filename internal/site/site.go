@@ -112,7 +112,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = fault.New(fault.Invalid, codeMethod, "the method %s is not allowed here", r.Method)
 	}
 	if err != nil {
-		h.Refuse(w, r, err)
+		h.fail(w, r, err)
 	}
 }
 

@@ -13,6 +13,12 @@ import (
 
 // Limits of a connection. There is none for a whole request: an upload may take
 // days. Its door sees to it that it moves (wire.Paced, wire.ReadBody).
+//
+// Where a request ends is net/http's to say. It refuses lengths that contradict
+// each other and codings other than one "chunked". Of a request with both a
+// Content-Length and that, it drops the length before anybody here could see it
+// and goes by the chunks, as RFC 9112, section 6.3, allows; the same section has a
+// proxy do so too, so one that keeps to it agrees with us about the end.
 const (
 	headerWithin = 20 * time.Second
 	idleWithin   = 2 * time.Minute

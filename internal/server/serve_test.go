@@ -77,6 +77,44 @@ func TestHeaderLimit(t *testing.T) {
 	}
 }
 
+func TestWhereABodyEnds(t *testing.T) {
+	s := New(Config{Log: quiet()})
+	s.Mount(door{serve: func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }}, "/")
+	addr, _ := start(t, s)
+	for _, tt := range []struct {
+		name, head string
+		status     int
+		body       string
+	}{
+		{"by its length", "Content-Length: 3", 200, "3\r\n"},
+		{"by its chunks", "Transfer-Encoding: chunked", 200, "abc"},
+		{"by its chunks, whatever the length says", "Content-Length: 3\r\nTransfer-Encoding: chunked", 200, "abc"},
+		{"two lengths", "Content-Length: 3\r\nContent-Length: 4", 400, ""},
+		{"a length that is none", "Content-Length: +3", 400, ""},
+		{"chunked is not all", "Transfer-Encoding: gzip, chunked", 501, ""},
+		{"chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 501, ""},
+		{"chunked, almost", "Transfer-Encoding: xchunked", 501, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_, _ = fmt.Fprintf(conn, "PUT / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n\r\n3\r\nabc\r\n0\r\n\r\n", tt.head)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body) // of a refusal, whatever comes before the connection is closed
+			if resp.StatusCode != tt.status || string(body) != tt.body && tt.status == 200 {
+				t.Errorf("%d %q, want %d %q", resp.StatusCode, body, tt.status, tt.body)
+			}
+		})
+	}
+}
+
 func TestDrain(t *testing.T) {
 	entered, leave := make(chan bool), make(chan bool)
 	s := New(Config{Log: quiet(), DrainTimeout: time.Minute})

@@ -36,13 +36,14 @@ const (
 // A program is what commands have of the world, besides their arguments.
 type program struct {
 	stdout, stderr io.Writer
+	env            []string // what is no setting of ours
 }
 
 // run does what args say and gives the exit code. It ends early when ctx does.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
 	command, err := parse(args, env, stdout)
 	if err == nil && command != nil {
-		err = command.Run(ctx, &program{stdout, stderr})
+		err = command.Run(ctx, &program{stdout, stderr, env})
 	}
 	if err == nil {
 		return exitOK

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -26,7 +28,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 	defer restore()
 	context.AfterFunc(ctx, restore)
 
-	useWaitingThreads()
+	useWaitingThreads(p.env)
 	s, log := &c.settings, newLog(p.stderr, c.LogFormat, c.LogLevel)
 	data, err := openData(s.Data)
 	if err != nil {
@@ -96,8 +98,8 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 // unless the operator sets GOMAXPROCS. A durable server has some of them waiting
 // in fsync at any moment, and Go takes a while to notice that their cores are free:
 // small transfers are a sixth faster so (docs/performance.md, S1).
-func useWaitingThreads() {
-	if os.Getenv("GOMAXPROCS") == "" {
+func useWaitingThreads(env []string) {
+	if !slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "GOMAXPROCS=") }) {
 		n := runtime.GOMAXPROCS(0)
 		runtime.GOMAXPROCS(n + (n+1)/2)
 	}

@@ -1,6 +1,6 @@
 // Package site is what people see: the page behind a link, its files and their
-// zip, the first page, the one-time set-up, and what stands there instead when
-// something is wrong.
+// zip, the first page, the one for programmers, the one-time set-up, and what
+// stands there instead when something is wrong.
 //
 // It owns the addresses that people hold (in the shape that WeTransfer's had, so
 // that its clients find them) and the pages with all they load. It leaves to
@@ -76,6 +76,7 @@ func New(c Config) *Handler {
 func (h *Handler) routes() []wire.Route {
 	return []wire.Route{
 		get("/", h.home),
+		get("/docs", h.docs), // where errors of WeTransfer's API say that one can read more
 		get("/robots.txt", h.rootAsset("robots.txt")),
 		get("/favicon.ico", h.rootAsset("icon.svg")),
 		get("/assets/{hash}/{file}", h.asset),
@@ -121,10 +122,18 @@ var errUnknownPath = fault.New(fault.NotFound, "unknown_path", "there is nothing
 // home is the first page.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request) error {
 	h.welcome(w)
-	return h.show(w, r, http.StatusOK, "home", struct {
-		frame
-		Base string
-	}{h.frame(h.words.HomeTitle), h.cfg.BaseURL})
+	return h.show(w, r, http.StatusOK, "home", basePage{h.frame(h.words.HomeTitle), h.cfg.BaseURL})
+}
+
+// docs is the page for those who write programs.
+func (h *Handler) docs(w http.ResponseWriter, r *http.Request) error {
+	return h.show(w, r, http.StatusOK, "docs", basePage{h.frame(h.words.Docs.Title), h.cfg.BaseURL})
+}
+
+// A basePage is one that says at which address programs find this server.
+type basePage struct {
+	frame
+	Base string
 }
 
 // welcome gives a visitor the cookie without which old web clients of WeTransfer

@@ -38,6 +38,8 @@ type Pages struct {
 	SenderTitle, SenderText, SenderAfter string
 	KeyTitle, KeyText                    string
 
+	Docs Docs
+
 	// The one-time set-up.
 	SetupTitle, SetupText     string
 	Email, Password           string
@@ -100,6 +102,8 @@ func English() *Pages {
 		SenderAfter:    "and check that your key is taken:",
 		KeyTitle:       "How to get a key",
 		KeyText:        "Ask whoever runs this server. They make one with a single command:",
+
+		Docs: englishDocs(),
 
 		SetupTitle:   "Welcome aboard",
 		SetupText:    "This server is new. Make the account that runs it; this page works once.",

@@ -296,9 +296,3 @@ func (s *running) watch() func() (int64, int64) {
 		return pr, pa
 	}
 }
-
-func selfCPU() float64 {
-	var r syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	return float64(r.Utime.Sec+r.Stime.Sec) + float64(r.Utime.Usec+r.Stime.Usec)/1e6
-}

@@ -79,6 +79,28 @@ func TestHeadersOfAPage(t *testing.T) {
 	}
 }
 
+func TestDocs(t *testing.T) {
+	w := newWorld(t)
+	page := w.get("/docs", http.StatusOK)
+	for _, want := range []string{
+		"<code>" + w.server.URL + "/v2</code>", w.server.URL + "/s3", "ferry key s3", "Couldn&#39;t find Transfer", "Expected … to be …", "NoSuchUpload",
+		`<a href="https://github.com/WeTransfer/wt-api-docs" rel="noopener noreferrer">`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "style=") || strings.Contains(page, "src=") {
+		t.Error("the page has what it must not")
+	}
+	if w.get("/docs/", http.StatusOK) != page {
+		t.Error("with a slash at its end it is another page")
+	}
+	if home := w.get("/", http.StatusOK); !strings.Contains(home, `href="/docs"`) {
+		t.Error("the first page does not lead there")
+	}
+}
+
 func TestOldWebClientsFindASession(t *testing.T) {
 	w := newWorld(t)
 	tr, _ := w.transfer("", "", sent{"a.jpg", "12345"})

@@ -5,8 +5,8 @@
 // It owns the addresses that people hold (in the shape that WeTransfer's had, so
 // that its clients find them) and the pages with all they load. It leaves to
 // package words what the pages say, to share who may see what and until when, to
-// archive the zip, and to deliver how bytes reach the socket. Pages work without script, and load nothing
-// from elsewhere. Start at routes.
+// archive the zip, and to deliver how bytes reach the socket. Pages work without
+// script, and load nothing from elsewhere. Start at routes.
 package site
 
 import (

@@ -19,6 +19,15 @@ func TestEveryKindHasItsWords(t *testing.T) {
 	}
 }
 
+func TestErrorsAreExplained(t *testing.T) {
+	d := English().Docs
+	for _, e := range append(d.Errors, d.UploadErrors...) {
+		if e.Status == "" || len(e.Messages) == 0 || e.Text == "" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 func TestTimeLeft(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, tt := range []struct {

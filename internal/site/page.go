@@ -15,6 +15,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; form-action 'self'; " +
 	"base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 
+// dataPolicy is that of answers which no browser has to show.
+const dataPolicy = "default-src 'none'; sandbox"
+
 // patience is how long a client may take for a page, or for a step of a long one.
 const patience = time.Minute
 

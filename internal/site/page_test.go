@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"fmt"
 	"html"
@@ -76,6 +77,48 @@ func TestHeadersOfAPage(t *testing.T) {
 				t.Errorf("%s: %s: %q, want %q", path, name, h.Get(name), want)
 			}
 		}
+	}
+}
+
+func TestEveryAnswerHasTheHeadersOfSecurity(t *testing.T) {
+	w := newWorld(t)
+	tr, files := w.transfer("", "", sent{"a.jpg", "12345"}, sent{"b.jpg", "12345"})
+	token, err := w.accounts.SetupToken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	style := w.site.AssetRoot() + "site.css"
+	tag := w.do(http.MethodGet, style, "").Header.Get("Etag")
+	const page, data = "default-src 'none'; script-src 'self'; ", "default-src 'none'; sandbox"
+	for _, tt := range []struct {
+		name, method, path, header string
+		status                     int
+		policy                     string
+	}{
+		{"a page", "GET", "/", "", 200, page},
+		{"its head", "HEAD", "/docs", "", 200, page},
+		{"a share's page", "GET", downloads(tr), "", 200, page},
+		{"the form of the set-up", "GET", "/setup/" + string(token), "", 200, page},
+		{"a refusal", "GET", "/nothing", "", 404, page},
+		{"a method that is not taken", "POST", "/docs", "", 405, page},
+		{"a refusal for programs", "GET", "/nothing", "Accept: application/json", 404, data},
+		{"its head", "HEAD", "/nothing", "Accept: application/json", 404, data},
+		{"a short link", "GET", "/" + tr.Code, "", 302, page},
+		{"a style", "GET", style, "", 200, page},
+		{"a style that the browser has", "GET", style, "If-None-Match: " + tag, 304, page},
+		{"robots.txt", "GET", "/robots.txt", "", 200, page},
+		{"a file", "GET", downloads(tr) + "/file/" + string(files[0].ID) + "/a.jpg", "", 200, data},
+		{"a range that it does not have", "GET", downloads(tr) + "/file/" + string(files[0].ID) + "/a.jpg", "Range: bytes=9-", 416, data},
+		{"a zip", "GET", downloads(tr) + "/zip/a.zip", "", 200, data},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := w.do(tt.method, tt.path, "", cmp.Or(tt.header, "Accept: */*"))
+			h := res.Header
+			if res.StatusCode != tt.status || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" ||
+				!strings.HasPrefix(h.Get("Content-Security-Policy"), tt.policy) || h.Get("Cache-Control") == "" {
+				t.Errorf("%d, headers %v", res.StatusCode, h)
+			}
+		})
 	}
 }
 

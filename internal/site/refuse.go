@@ -93,6 +93,7 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}{h.frame(told.Title), told.Text, request})
 	if shown != nil { // our template is broken, and with it every other page
 		h.cfg.Log.ErrorContext(r.Context(), "page failed", "request", request, "cause", shown)
+		secure(head)
 		http.Error(w, told.Title, status)
 	}
 }
@@ -108,6 +109,7 @@ func (h *Handler) refuseJSON(w http.ResponseWriter, r *http.Request, status int,
 		}
 	}
 	secure(w.Header())
+	w.Header().Set("Content-Security-Policy", dataPolicy)
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")

@@ -82,7 +82,8 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 		}
 		defer os.Remove(s.ReadyFile)
 	}
-	if err := s.welcome(ctx, p.stdout, n, base, l.Addr()); err != nil {
+	// Whoever waited for the ready file may end us at once: that is no failure.
+	if err := s.welcome(context.WithoutCancel(ctx), p.stdout, n, base, l.Addr()); err != nil {
 		return err
 	}
 	if err := srv.Serve(ctx, l, conf, sides...); err != nil {

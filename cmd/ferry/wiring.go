@@ -85,7 +85,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	}
 	accounts := newAccounts(database, ring, ids, int64(s.Quota))
 	shares := share.NewService(database, blobs, now, share.Limits{
-		Keep: s.PurgeAfter, Memory: memory, Orphan: s.URLLife + time.Hour,
+		Keep: s.PurgeAfter, Memory: memory, Orphan: s.URLLife + 2*time.Hour,
 	}, log)
 	uploads := upload.NewService(database, blobs, ids, now, upload.Limits{MaxFile: maxFile, MinFree: int64(s.MinFree)})
 	transfers := transfer.NewService(database, database, uploads, ids, now, transfer.Limits{

@@ -165,10 +165,6 @@ type errorBody struct {
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f := answer(err)
 	ctx := r.Context()
-	if f.status >= 500 && f.status != http.StatusNotImplemented {
-		h.Log.ErrorContext(ctx, "s3 request failed",
-			"request", wire.RequestID(ctx), "method", r.Method, "code", f.code, "err", err)
-	}
 	if fault.KindOf(err) != fault.Timeout {
 		wire.Drain(w, r)
 	}

@@ -98,9 +98,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cors.Answer(w, r) {
 		return
 	}
-	if err := h.serve(w, r); err != nil {
-		h.Refuse(w, r, err)
+	err := h.serve(w, r)
+	if err == nil {
+		return
 	}
+	if f := answer(err); f.status >= 500 && f.status != http.StatusNotImplemented {
+		h.Log.ErrorContext(r.Context(), "s3 request failed",
+			"request", wire.RequestID(r.Context()), "method", r.Method, "code", f.code, "err", err)
+	}
+	h.Refuse(w, r, err)
 }
 
 // A request is what the door knows of one before an operation sees it.

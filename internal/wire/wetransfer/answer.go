@@ -102,6 +102,8 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case fault.Is(err, "daily_limit"):
 		const day = 24 * 60 * 60 // days are UTC's, see account.Service.Count
 		w.Header().Set("Retry-After", strconv.FormatInt(day-h.cfg.Now().Unix()%day, 10))
+	case fault.Is(err, wire.CodeMisses):
+		w.Header().Set("Retry-After", "60") // one miss is forgiven a minute
 	}
 	switch s.form {
 	case bare:

@@ -46,6 +46,10 @@ type File interface {
 	// the file had when it was called.
 	Datasync() error
 
+	// WriteBack asks the system to begin writing these bytes to the disk, and
+	// does not wait. It is a hint: what fails of it fails in Datasync.
+	WriteBack(off, n int64)
+
 	// OS gives the file of the system underneath, nil where there is none.
 	OS() *os.File
 }

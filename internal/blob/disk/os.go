@@ -21,6 +21,8 @@ func (f osFile) Datasync() error {
 	return pathError("fdatasync", f.Name(), func() error { return datasync(f.File) })
 }
 
+func (f osFile) WriteBack(off, n int64) { writeBack(f.File, off, n) }
+
 func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, err := os.OpenFile(name, flag|syscall.O_NOFOLLOW, perm) // os adds O_CLOEXEC
 	if err != nil {

@@ -194,12 +194,18 @@ func syncFailed(id blob.ID, cause error) error {
 	return fault.Wrap(fault.Internal, "sync_failed", cause, "blob %s could not be synced", id)
 }
 
-// A writer is one Writer of a file. It has no state of its own but that it is open.
+// A writer is one Writer of a file.
 type writer struct {
 	store  *Store
 	file   *file
 	closed bool
+
+	from, till int64 // a run of bytes of which the disk knows nothing yet
 }
+
+// writeBackStep is after how many bytes the disk is asked to begin: it then works
+// while the next ones arrive, and Sync has little left to wait for.
+const writeBackStep = 8 << 20
 
 func (w *writer) WriteAt(p []byte, off int64) (int, error) {
 	if w.closed {
@@ -207,9 +213,16 @@ func (w *writer) WriteAt(p []byte, off int64) (int, error) {
 	}
 	n, err := w.file.handle.WriteAt(p, off)
 	if err != nil {
-		err = classify(err, "write", w.file.id)
+		return n, classify(err, "write", w.file.id)
 	}
-	return n, err
+	if off != w.till {
+		w.from = off
+	}
+	if w.till = off + int64(n); w.till-w.from >= writeBackStep {
+		w.file.handle.WriteBack(w.from, w.till-w.from)
+		w.from = w.till
+	}
+	return n, nil
 }
 
 // Sync implements blob.Writer. ctx is looked at before the wait, which cannot be

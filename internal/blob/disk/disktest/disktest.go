@@ -393,6 +393,9 @@ func (o *file) WriteAt(p []byte, off int64) (_ int, err error) {
 
 // Datasync makes durable what is dirty when it is called. When it fails, it has
 // written some of that, and forgets the rest.
+// WriteBack writes nothing: what it would write is left to chance anyway.
+func (o *file) WriteBack(int64, int64) {}
+
 func (o *file) Datasync() error {
 	o.fsys.mu.Lock()
 	n := o.node

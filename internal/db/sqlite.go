@@ -20,8 +20,8 @@ import (
 // read snapshots beside it (WAL).
 //
 // Changes that wait at the same moment are joined: the first to find nobody at
-// work runs all of them, one after the other, each in a savepoint, and commits
-// once. Their answers wait for that commit, also those of changes that were
+// work runs all of them, one after the other, and commits once; each is undone
+// alone when it is refused. Their answers wait for that commit, also those of changes that were
 // refused: they may have been refused for what another of them wrote.
 type sqlite struct {
 	path    string
@@ -204,7 +204,24 @@ func (s *sqlite) write(ctx context.Context, change func(tx) error) error {
 
 // act runs the requests in one transaction. Its error is that of all of them:
 // nothing was written.
-func (s *sqlite) act(requests []*request) (err error) {
+func (s *sqlite) act(requests []*request) error {
+	err := s.together(requests, false)
+	if err != errRefused {
+		return err
+	}
+	if len(requests) == 1 {
+		return nil // all is undone, and the request knows why
+	}
+	return s.together(requests, true)
+}
+
+// errRefused tells that a request was refused after it had written.
+var errRefused = errors.New("a request was refused")
+
+// together runs the requests in one transaction, each in a savepoint if careful.
+// Savepoints cost as much as a small change and are hardly ever needed: without
+// them, a refusal after a write rolls all back, for another try with them.
+func (s *sqlite) together(requests []*request, careful bool) (err error) {
 	if s.cause != nil {
 		return s.cause
 	}
@@ -216,7 +233,11 @@ func (s *sqlite) act(requests []*request) (err error) {
 		s.torn = false
 		return err
 	}
-	err = s.runAll(requests)
+	for _, r := range requests {
+		if err = s.runOne(r, careful); err != nil {
+			break
+		}
+	}
 	if err == nil {
 		if err = s.run("commit"); isIOError(err) {
 			s.cause = fmt.Errorf("the database is closed to writes since a commit failed: %w", err)
@@ -227,47 +248,34 @@ func (s *sqlite) act(requests []*request) (err error) {
 		_ = s.run("rollback")
 	}
 	s.torn = false
-	if err == errRefused {
-		return nil // the request knows why
-	}
 	return err
 }
 
-// errRefused rolls back the transaction of a single request that was refused.
-var errRefused = errors.New("the request was refused")
-
-func (s *sqlite) runAll(requests []*request) error {
-	if len(requests) == 1 { // alone, it needs no savepoint
-		r := requests[0]
-		t := &sqliteTx{s: s}
-		t.change(r)
-		if t.err != nil && !spares(t.err) {
-			return t.err
+// runOne runs one request. Its error ends the transaction for all of them.
+func (s *sqlite) runOne(r *request, careful bool) error {
+	if careful {
+		if err := s.run("savepoint request"); err != nil {
+			return err
 		}
-		if r.err != nil || r.panicked != nil {
+	}
+	t := &sqliteTx{s: s}
+	t.change(r)
+	if t.err != nil && !spares(t.err) {
+		return t.err
+	}
+	refused := r.err != nil || r.panicked != nil
+	if !careful {
+		if refused && t.wrote {
 			return errRefused
 		}
 		return nil
 	}
-	for _, r := range requests {
-		if err := s.run("savepoint request"); err != nil {
-			return err
-		}
-		t := &sqliteTx{s: s}
-		t.change(r)
-		if t.err != nil && !spares(t.err) {
-			return t.err
-		}
-		if r.err != nil || r.panicked != nil {
-			if err := s.run("rollback to request"); err != nil {
-				return err
-			}
-		}
-		if err := s.run("release request"); err != nil {
+	if refused {
+		if err := s.run("rollback to request"); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.run("release request")
 }
 
 // run runs a statement of the engine's own.
@@ -306,8 +314,9 @@ func (s *sqlite) stmt(text string) (*sql.Stmt, error) {
 
 // A sqliteTx is one request's part of the transaction.
 type sqliteTx struct {
-	s   *sqlite
-	err error
+	s     *sqlite
+	wrote bool
+	err   error
 }
 
 // change runs the request's change, and catches its panic: the others of the
@@ -343,6 +352,7 @@ func (t *sqliteTx) must(refusal error, text string, args ...any) {
 	if t.err != nil {
 		return
 	}
+	t.wrote = true
 	n, err := t.s.exec(text, args)
 	if err == nil && n == 0 {
 		err = refusal

@@ -509,3 +509,38 @@ func FuzzEdit(f *testing.F) {
 		}
 	})
 }
+
+func TestTheDiskIsAskedToBeginEarly(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		at   func(i int) int64 // where the i-th MiB goes
+		want int64
+	}{
+		{"one after the other, from the middle of the blob", func(i int) int64 { return int64(100+i) << 20 }, 2},
+		{"here and there", func(i int) int64 { return int64(20-i) << 20 }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var asked atomic.Int64
+			s := openIn(t, disktest.New(1, func(c disktest.Call) error {
+				if c.Do == "WriteBack" {
+					asked.Add(1)
+					return syscall.EIO // a hint that fails is no failure
+				}
+				return nil
+			}))
+			w, err := s.Edit(t.Context(), blobtest.NewID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			for i := range 20 {
+				if _, err := w.WriteAt(make([]byte, 1<<20), tt.at(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Sync(t.Context()); err != nil || asked.Load() != tt.want {
+				t.Errorf("asked %d times, want %d; %v", asked.Load(), tt.want, err)
+			}
+		})
+	}
+}

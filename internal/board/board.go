@@ -229,7 +229,10 @@ func (s *Service) File(ctx context.Context, who account.Actor, fid upload.ID) (*
 	if err != nil {
 		return nil, err
 	}
-	return f, s.mayFile(f, who)
+	if err := s.mayFile(f, who); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (s *Service) mayFile(f *upload.File, who account.Actor) error {

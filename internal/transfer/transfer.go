@@ -144,7 +144,10 @@ func (s *Service) Get(ctx context.Context, who account.Actor, tid share.ID) (*Tr
 	if err != nil {
 		return nil, err
 	}
-	return t, s.may(t, who)
+	if err := s.may(t, who); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func (s *Service) may(t *Transfer, who account.Actor) error {
@@ -171,7 +174,10 @@ func (s *Service) File(ctx context.Context, who account.Actor, tid share.ID, fid
 	if err != nil {
 		return nil, err
 	}
-	return f, s.mayFile(f, who, tid)
+	if err := s.mayFile(f, who, tid); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (s *Service) mayFile(f *upload.File, who account.Actor, tid share.ID) error {

@@ -138,6 +138,10 @@ func (s series) absolute(goal, what, a string, must, aim float64) {
 }
 
 func row(goal, what, mine, other string, ratio, must, aim float64) {
+	if must == 0 { // told for comparison: nobody set a goal
+		fmt.Printf("| %s | %s | %s | %s | **%.2f** | – | – | |\n", goal, what, mine, other, ratio)
+		return
+	}
 	verdict := "missed"
 	reaches := func(bound float64) bool {
 		if aim > must { // more is better

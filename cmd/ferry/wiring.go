@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/db"
@@ -72,10 +73,11 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	if folder, err = filepath.Abs(folder); err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
-	blobs, err := disk.Open(disk.OS(), folder, disk.Options{})
+	files, err := disk.Open(disk.OS(), folder, disk.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
+	blobs := blob.WithRows(files, database)
 
 	now, ids := time.Now, id.NewSource(time.Now)
 	baseURL := func() string { return base }

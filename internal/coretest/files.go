@@ -86,8 +86,22 @@ func (m *Model) PutPart(_ context.Context, file upload.Key, number int, change f
 	f.Home = home
 	m.files[file] = f
 	m.parts[file][number] = n.Part
+	m.bytes[string(file)] = slices.Clone(n.Bytes)
 	m.enqueue(n.Jobs)
 	return nil
+}
+
+// RowBytes is upload.Store's.
+func (m *Model) RowBytes(_ context.Context, key string) ([]byte, error) {
+	if err := m.enter("RowBytes"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	b := m.bytes[key]
+	if b == nil {
+		return nil, fault.New(fault.NotFound, "blob_missing", "nothing lies beside row %s", key)
+	}
+	return slices.Clone(b), nil
 }
 
 type completion = func(*upload.File, func() ([]upload.Part, error)) ([]int, []job.Job, error)

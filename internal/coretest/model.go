@@ -38,6 +38,7 @@ type Model struct {
 	used   map[account.ID]int64
 	files  map[upload.Key]*upload.File
 	parts  map[upload.Key]map[int]upload.Part
+	bytes  map[string][]byte // beside the rows of small files
 	links  map[share.Key][]*board.Link
 	jobs   map[[2]string]*modelJob
 }
@@ -58,6 +59,7 @@ func (m *Model) enter(call string) error {
 		m.shares, m.held = map[share.Key]*share.Share{}, map[share.Key]int64{}
 		m.used = map[account.ID]int64{}
 		m.files, m.parts = map[upload.Key]*upload.File{}, map[upload.Key]map[int]upload.Part{}
+		m.bytes = map[string][]byte{}
 		m.links, m.jobs = map[share.Key][]*board.Link{}, map[[2]string]*modelJob{}
 	}
 	return nil
@@ -309,9 +311,9 @@ func (m *Model) Blobs(_ context.Context, key share.Key, n int) ([]share.FileBlob
 		if len(out) == n {
 			break
 		}
-		fb := share.FileBlobs{File: string(f.Key), Blobs: []blob.ID{f.Blob()}}
+		fb := share.FileBlobs{File: string(f.Key), Blobs: []blob.ID{blob.ID(f.Key)}}
 		for _, p := range m.sortedParts(f.Key) {
-			if p.Blob != f.Blob() {
+			if _, row := p.Blob.RowKey(); !row && p.Blob != blob.ID(f.Key) {
 				fb.Blobs = append(fb.Blobs, p.Blob)
 			}
 		}
@@ -329,6 +331,7 @@ func (m *Model) DropFiles(_ context.Context, _ share.Key, files []string) error 
 	for _, f := range files {
 		delete(m.files, upload.Key(f))
 		delete(m.parts, upload.Key(f))
+		delete(m.bytes, f)
 	}
 	return nil
 }

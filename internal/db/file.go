@@ -12,13 +12,13 @@ import (
 )
 
 const fileColumns = `f.key, f.id, f.name, f.local, f.size, f.chunk, f.upload, f.state, f.parts, f.loose, f.got, f.sum,
-	f.suspect, f.created_at, f.completed_at`
+	f.small, f.suspect, f.created_at, f.completed_at`
 
 // fileDest gives where fileColumns go.
 func fileDest(f *upload.File) []any {
 	return []any{
 		&f.Key, &f.ID, &f.Name, &f.Local, &f.Size, &f.Chunk, &f.Upload, &f.State, &f.Parts, &f.Loose, &f.Got, &f.Sum,
-		intoBool(&f.Suspect), intoTime(&f.CreatedAt), intoTime(&f.CompletedAt),
+		intoBool(&f.Small), intoBool(&f.Suspect), intoTime(&f.CreatedAt), intoTime(&f.CompletedAt),
 	}
 }
 
@@ -49,9 +49,17 @@ func partDest(p *upload.Part) []any {
 	}
 }
 
-// settle completes a part that was read: the file's own blob is stored as "".
+// besideRow is stored as the offset of a part that lies beside the file's row.
+const besideRow = -1
+
+// settle completes a part that was read: the file's own blob is stored as "", to
+// keep the row small, and out of the index of loose blobs.
 func settle(p *upload.Part, file upload.Key) {
-	if p.Blob == "" {
+	switch {
+	case p.Blob != "":
+	case p.Offset == besideRow:
+		p.Segment = blob.Segment{Blob: blob.Row(string(file)), Length: p.Length}
+	default:
 		p.Blob = blob.ID(file)
 	}
 }
@@ -146,7 +154,8 @@ func lockFile(t tx, by string, name any, number int) (f *upload.File, p *upload.
 	return f, p, err
 }
 
-// PutPart implements upload.Store. It writes the part's row and the file's.
+// PutPart implements upload.Store. It writes the part's row and the file's, and
+// what lies beside it.
 func (d *DB) PutPart(
 	ctx context.Context, file upload.Key, number int, change func(f *upload.File, old *upload.Part) (*upload.NewPart, error),
 ) error {
@@ -155,6 +164,7 @@ func (d *DB) PutPart(
 		if err != nil {
 			return err
 		}
+		small := f.Small
 		p, err := change(f, old)
 		if err != nil {
 			return err
@@ -162,20 +172,40 @@ func (d *DB) PutPart(
 		grow(t, f.Home, p.Reserve)
 		updateCounters(t, f)
 		upsertPart(t, f, &p.Part)
+		switch {
+		case p.Bytes != nil:
+			t.exec(`
+				insert into contents (file, bytes) values ($1, $2)
+				on conflict (file) do update set bytes = excluded.bytes`, f.Key, p.Bytes)
+		case small:
+			t.exec(deleteContent, f.Key)
+		}
 		insertJobs(t, p.Jobs)
 		return nil
 	})
 }
 
 func updateCounters(t tx, f *upload.File) {
-	t.exec(`update files set parts = $1, loose = $2, got = $3, sum = $4 where key = $5`,
-		f.Parts, f.Loose, f.Got, f.Sum, f.Key)
+	t.exec(`update files set parts = $1, loose = $2, got = $3, sum = $4, small = $5 where key = $6`,
+		f.Parts, f.Loose, f.Got, f.Sum, f.Small, f.Key)
+}
+
+const deleteContent = `delete from contents where file = $1`
+
+// RowBytes implements upload.Store.
+func (d *DB) RowBytes(ctx context.Context, key string) (b []byte, err error) {
+	err = d.find(ctx, fault.New(fault.NotFound, "blob_missing", "nothing lies beside row %s", key), func(row scan) error {
+		return row(&b)
+	}, `select bytes from contents where file = $1`, key)
+	return b, err
 }
 
 func upsertPart(t tx, f *upload.File, p *upload.Part) {
-	own, sum := p.Blob, any(nil)
-	if own == f.Blob() {
-		own = "" // keeps the row small, and out of the index of loose blobs
+	own, off, sum := p.Blob, p.Offset, any(nil)
+	if _, row := own.RowKey(); row {
+		own, off = "", besideRow
+	} else if own == blob.ID(f.Key) {
+		own = ""
 	}
 	if p.MD5 != nil {
 		sum = p.MD5[:]
@@ -184,7 +214,7 @@ func upsertPart(t tx, f *upload.File, p *upload.Part) {
 		insert into parts (file, number, blob, off, len, crc, md5, received_at) values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (file, number) do update set blob = excluded.blob, off = excluded.off, len = excluded.len,
 			crc = excluded.crc, md5 = excluded.md5, received_at = excluded.received_at`,
-		f.Key, p.Number, own, p.Offset, p.Length, p.CRC, sum, p.ReceivedAt)
+		f.Key, p.Number, own, off, p.Length, p.CRC, sum, p.ReceivedAt)
 }
 
 // Complete implements upload.Store. It writes the file's row and the home's.
@@ -254,6 +284,9 @@ func rework(t tx, f *upload.File, change settler) error {
 	for _, n := range drop {
 		t.exec(`delete from parts where file = $1 and number = $2`, f.Key, n)
 	}
+	if f.Small && len(drop) > 0 { // it had no part but that one
+		t.exec(deleteContent, f.Key)
+	}
 	insertJobs(t, jobs)
 	return nil
 }
@@ -263,10 +296,10 @@ const selectAllParts = `select ` + partColumns + ` from parts p where p.file = $
 func insertFiles(t tx, home share.Key, files []*upload.File) {
 	for _, f := range files {
 		t.exec(`
-			insert into files (key, home, id, name, local, size, chunk, upload, state, parts, loose, got, sum, suspect,
+			insert into files (key, home, id, name, local, size, chunk, upload, state, parts, loose, got, sum, small, suspect,
 				created_at, completed_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-			f.Key, home, f.ID, f.Name, f.Local, f.Size, f.Chunk, f.Upload, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Suspect,
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+			f.Key, home, f.ID, f.Name, f.Local, f.Size, f.Chunk, f.Upload, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Small, f.Suspect,
 			f.CreatedAt, f.CompletedAt)
 	}
 }

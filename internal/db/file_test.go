@@ -308,3 +308,49 @@ func TestOnePartByManyAtOnceIsCountedOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestContentBesideItsRow(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		tr, files := w.create(w.acc, 4, 4)
+		f := files[0]
+		put := func(segment blob.Segment, bytes []byte) error {
+			return w.PutPart(w.ctx, f.Key, 1, func(f *upload.File, _ *upload.Part) (*upload.NewPart, error) {
+				_, f.Small = segment.Blob.RowKey()
+				return &upload.NewPart{Part: upload.Part{Number: 1, Segment: segment}, Bytes: bytes}, nil
+			})
+		}
+		holds := func(want string) {
+			t.Helper()
+			got, err := w.RowBytes(w.ctx, string(f.Key))
+			if want == "" && fault.CodeOf(err) != "blob_missing" || want != "" && string(got) != want {
+				t.Errorf("beside the row lies %q, %v, want %q", got, err, want)
+			}
+		}
+		row := blob.Segment{Blob: blob.Row(string(f.Key)), Length: 4}
+		holds("")
+		w.must(put(row, []byte("one\x00")))
+		holds("one\x00")
+		w.must(put(row, []byte("two\xff")))
+		holds("two\xff")
+		got, p, err := w.FileAndPart(w.ctx, f.ID, 1)
+		w.must(err)
+		if !got.Small || p == nil || p.Segment != row {
+			t.Errorf("small %v, part %+v, want one at %+v", got.Small, p, row)
+		}
+		promised, err := w.Promised(w.ctx, []blob.ID{row.Blob})
+		w.must(err)
+		if len(promised) != 0 {
+			t.Errorf("a store of blobs is asked to keep %v", promised)
+		}
+		w.must(put(blob.Segment{Blob: "loose", Length: 4}, nil))
+		holds("")
+		w.must(put(row, []byte("back")))
+		w.must(w.Rework(w.ctx, f.Key, func(*upload.File, func() ([]upload.Part, error)) ([]int, []job.Job, error) {
+			return []int{1}, nil, nil
+		}))
+		holds("")
+		w.must(put(row, []byte("last")))
+		w.must(w.DropFiles(w.ctx, tr.Key, []string{string(f.Key)}))
+		holds("")
+	})
+}

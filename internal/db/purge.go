@@ -91,6 +91,7 @@ func (d *DB) dropFiles(ctx context.Context, key share.Key, files []string) error
 			// keeps out later ones. The part is then seen by the second delete.
 			t.exec(`delete from files where key = $1 and home = $2`, f, key)
 			t.exec(`delete from parts where file = $1`, f)
+			t.exec(deleteContent, f)
 		}
 		return nil
 	})

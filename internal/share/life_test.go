@@ -97,20 +97,23 @@ func (w *world) blobCount() int {
 	return n
 }
 
+// size is that of every file here: too large to lie beside its row.
+const size = upload.SmallMost + 1
+
 // send makes a ready transfer of n files with one part each.
 func (w *world) send(name string, n int) *transfer.Transfer {
 	w.t.Helper()
 	ctx := context.Background()
 	d := transfer.Draft{ID: share.ID(name), Code: "t-" + name}
 	for i := range n {
-		d.Files = append(d.Files, transfer.DraftFile{ID: upload.ID(fmt.Sprintf("%s-%d", name, i)), Name: fmt.Sprint(i), Size: 4, Chunk: 10})
+		d.Files = append(d.Files, transfer.DraftFile{ID: upload.ID(fmt.Sprintf("%s-%d", name, i)), Name: fmt.Sprint(i), Size: size, Chunk: size})
 	}
 	t, files, err := w.transfers.Create(ctx, alice, d)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, f := range files {
-		if _, err := w.uploads.Put(ctx, upload.Put{Account: "alice", File: f.ID, Number: 1, Length: 4, Body: bytes.NewReader([]byte("data"))}); err != nil {
+		if _, err := w.uploads.Put(ctx, upload.Put{Account: "alice", File: f.ID, Number: 1, Length: size, Body: bytes.NewReader(make([]byte, size))}); err != nil {
 			w.t.Fatal(err)
 		}
 		if _, err := w.transfers.CompleteFile(ctx, alice, t.ID, f.ID); err != nil {
@@ -136,7 +139,7 @@ func TestLifeOfATransfer(t *testing.T) {
 		if _, err := w.shares.ByCode(ctx, "t-long"); fault.KindOf(err) != fault.Gone {
 			t.Errorf("after seven days: %v", err)
 		}
-		if got := w.model.Used("alice"); got != 4 {
+		if got := w.model.Used("alice"); got != size {
 			t.Errorf("%d bytes of quota are held, want those of the young one", got)
 		}
 		if got := w.blobCount(); got != 251 {

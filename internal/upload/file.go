@@ -57,6 +57,9 @@ type File struct {
 	Got   int64  // bytes of all parts together
 	Sum   uint32 // XOR of the contributions of the parts in place; once Complete, the CRC-32 of the file
 
+	// Small is set when the whole content lies beside the file's row (blob.Row).
+	Small bool
+
 	// Suspect is set when a sync of the planned blob failed: its parts are read
 	// again before the file is completed.
 	Suspect bool
@@ -104,7 +107,22 @@ func (f *File) Planned() int {
 }
 
 // Blob names the blob that the planned parts are written into.
-func (f *File) Blob() blob.ID { return blob.ID(f.Key) }
+func (f *File) Blob() blob.ID {
+	if f.Small {
+		return blob.Row(string(f.Key))
+	}
+	return blob.ID(f.Key)
+}
+
+// SmallMost is the size of the largest file that lies beside its row. A buffer that
+// every upload begins with holds it.
+const SmallMost = smallBuffer
+
+// fitsRow tells whether a part of this number and announced length is all of a
+// small file.
+func (f *File) fitsRow(number int, length int64) bool {
+	return number == 1 && 0 < length && length <= SmallMost && length == f.Size && f.Planned() == 1
+}
 
 // Slot gives the place of part n in the plan; ok is false beyond the plan.
 func (f *File) Slot(n int) (s blob.Segment, ok bool) {
@@ -164,20 +182,26 @@ func (f *File) takes(n int64, old *Part, most int64) error {
 // put records that p is acknowledged in place of old, which is nil for a new part.
 func (f *File) put(p, old *Part) {
 	if old != nil {
-		f.Parts--
-		f.Got -= old.Length
-		if f.inPlace(old) {
-			f.Sum ^= f.contribution(old)
-		} else {
-			f.Loose--
-		}
+		f.leave(old)
 	}
+	_, f.Small = p.Blob.RowKey()
 	f.Parts++
 	f.Got += p.Length
 	if f.inPlace(p) {
 		f.Sum ^= f.contribution(p)
 	} else {
 		f.Loose++
+	}
+}
+
+// leave records that p is no longer a part of the file.
+func (f *File) leave(p *Part) {
+	f.Parts--
+	f.Got -= p.Length
+	if f.inPlace(p) {
+		f.Sum ^= f.contribution(p)
+	} else {
+		f.Loose--
 	}
 }
 

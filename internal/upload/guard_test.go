@@ -104,20 +104,30 @@ func TestBytesOfAnUnknownCommitAreNotOverwritten(t *testing.T) {
 }
 
 func TestSamePartAgainWhileItIsAbandoned(t *testing.T) {
+	t.Run("beside its row", func(t *testing.T) { samePartAgainWhileAbandoned(t, 1000) })
+	t.Run("in a blob", func(t *testing.T) { samePartAgainWhileAbandoned(t, 1500) })
+}
+
+func samePartAgainWhileAbandoned(t *testing.T, size int64) {
 	ctx := context.Background()
 	w := newWorld(t)
-	f := w.file(1000)
-	data := pattern(1000, 1)
-	if err := w.put(f, 1, data); err != nil {
+	f := w.file(size)
+	data := pattern(int(size), 1)
+	if err := w.put(f, 1, data[:1000]); err != nil {
 		t.Fatal(err)
 	}
-	body := &during{Reader: bytes.NewReader(data), do: func() {
+	body := &during{Reader: bytes.NewReader(data[:1000]), do: func() {
 		if err := w.Abandon(ctx, f); err != nil {
 			t.Error(err)
 		}
 	}}
 	if _, err := w.Put(ctx, upload.Put{Account: owner, File: f.ID, Number: 1, Length: 1000, Body: body}); err != nil {
 		t.Fatal(err)
+	}
+	if size > 1000 {
+		if err := w.put(f, 2, data[1000:]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
 		t.Fatalf("a part that was acknowledged is not there: %v", err)

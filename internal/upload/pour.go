@@ -18,8 +18,10 @@ import (
 // Buffers of the body loop. A read of 256 KiB goes past net/http's buffer
 // straight to the socket; 1 MiB is no better. Many slow clients must not cost
 // that much each, so a body begins with a small one.
+const smallBuffer = 32 << 10
+
 var (
-	smallBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
 	largeBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 )
 
@@ -32,16 +34,26 @@ func (s *Service) pour(ctx context.Context, w blob.Writer, at blob.Segment, p Pu
 			err = cerr // an error on close counts: it may speak of the write
 		}
 	}()
-	var md hash.Hash
-	if p.MD5 || p.WantMD5 != nil {
-		md = md5.New()
-	}
 	limit := at.Length
 	if p.Length >= 0 {
 		limit = min(limit, p.Length)
 	}
 	into := &roomWriter{Writer: w, room: func() error { return s.room(ctx, 0) }}
-	n, crc, err := pourBody(into, at.Offset, limit, p.Body, md)
+	part, err := take(into, at, limit, p)
+	if err != nil {
+		return nil, err
+	}
+	return part, w.Sync(ctx)
+}
+
+// take pours the body of p into w, at most limit bytes from the segment's offset on,
+// and checks it against what was announced.
+func take(w io.WriterAt, at blob.Segment, limit int64, p Put) (*Part, error) {
+	var md hash.Hash
+	if p.MD5 || p.WantMD5 != nil {
+		md = md5.New()
+	}
+	n, crc, err := pourBody(w, at.Offset, limit, p.Body, md)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +67,13 @@ func (s *Service) pour(ctx context.Context, w blob.Writer, at blob.Segment, p Pu
 			return nil, fault.New(fault.Invalid, "digest_mismatch", "the body is not what its MD5 says")
 		}
 	}
-	return part, w.Sync(ctx)
+	return part, nil
 }
+
+// A memory is what a small file is poured into.
+type memory []byte
+
+func (m memory) WriteAt(p []byte, off int64) (int, error) { return copy(m[off:], p), nil }
 
 // roomStep is how many bytes of a body are written between two looks at the disk.
 const roomStep = 8 << 20
@@ -81,7 +98,7 @@ func (w *roomWriter) WriteAt(b []byte, off int64) (int, error) {
 
 // pourBody copies body to w at off, at most limit bytes: one more is TooLarge.
 func pourBody(w io.WriterAt, off, limit int64, body io.Reader, md hash.Hash) (n int64, crc uint32, err error) {
-	small := smallBuffers.Get().(*[32 << 10]byte)
+	small := smallBuffers.Get().(*[smallBuffer]byte)
 	defer smallBuffers.Put(small)
 	buf, filled := small[:], 0
 	for {
@@ -135,8 +152,8 @@ func bodyError(err error) error {
 }
 
 // same tells whether two parts hold the same bytes, by comparing them, not their
-// checksums.
-func (s *Service) same(ctx context.Context, old, new *Part) (bool, error) {
+// checksums. The new ones are in memory, or in their blob where that is nil.
+func (s *Service) same(ctx context.Context, old, new *Part, memory []byte) (bool, error) {
 	if old == nil || old.Length != new.Length || old.CRC != new.CRC {
 		return false, nil
 	}
@@ -148,11 +165,15 @@ func (s *Service) same(ctx context.Context, old, new *Part) (bool, error) {
 		return false, err
 	}
 	defer a.Close()
-	b, err := s.blobs.Open(ctx, new.Blob)
-	if err != nil {
-		return false, err
+	var b io.ReaderAt = bytes.NewReader(memory)
+	if memory == nil {
+		r, err := s.blobs.Open(ctx, new.Blob)
+		if err != nil {
+			return false, err
+		}
+		defer r.Close()
+		b = r
 	}
-	defer b.Close()
 	x, y := largeBuffers.Get().(*[256 << 10]byte), largeBuffers.Get().(*[256 << 10]byte)
 	defer largeBuffers.Put(x)
 	defer largeBuffers.Put(y)

@@ -30,6 +30,9 @@ type Store interface {
 	// Parts gives up to n acknowledged parts after the given number, in order.
 	Parts(ctx context.Context, file Key, after, n int) ([]Part, error)
 
+	// RowBytes gives the content of a small file: see File.Small.
+	blob.Rows
+
 	// PutPart loads the file and the part of this number that is acknowledged
 	// (nil if none), runs change on them, and saves the file's counters, the new
 	// part and the jobs, all in one transaction that no other change of the file
@@ -59,7 +62,8 @@ type Store interface {
 // A NewPart is what PutPart saves.
 type NewPart struct {
 	Part
-	Reserve int64 // bytes of quota that the home has to be given for it
+	Bytes   []byte // of a small file, to be kept beside its row; nil: they are in a blob
+	Reserve int64  // bytes of quota that the home has to be given for it
 	Jobs    []job.Job
 }
 
@@ -89,7 +93,7 @@ type claim struct {
 
 // NewService makes a Service.
 func NewService(s Store, b blob.Store, ids *id.Source, now func() time.Time, l Limits) *Service {
-	return &Service{store: s, blobs: b, ids: ids, now: now, limits: l, claims: map[claim]bool{}}
+	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}}
 }
 
 // A Put is a part on its way in.
@@ -129,6 +133,9 @@ func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
 	if err := s.mayPut(ctx, f, old, p); err != nil {
 		return nil, err
 	}
+	if f.fitsRow(p.Number, p.Length) {
+		return s.putRow(ctx, f, old, p)
+	}
 	if slot, ok := f.Slot(p.Number); ok && claimed && old == nil && !f.Suspect && p.Length == slot.Length {
 		w, err := s.blobs.Edit(ctx, slot.Blob)
 		if err == nil {
@@ -153,12 +160,28 @@ func (s *Service) putInPlace(ctx context.Context, f *File, w blob.Writer, slot b
 	if err != nil {
 		return nil, err
 	}
-	part, err = s.record(ctx, f, part)
+	part, err = s.record(ctx, f, part, nil)
 	if err != nil && !refused(err) {
 		// The row that promises these bytes may yet come: nobody writes there again.
 		s.keep(claim{p.File, p.Number})
 	}
 	return part, err
+}
+
+// putRow takes a whole small file. Its bytes are in memory until they are committed
+// together with the row that promises them.
+func (s *Service) putRow(ctx context.Context, f *File, old *Part, p Put) (*Part, error) {
+	buf := smallBuffers.Get().(*[smallBuffer]byte)
+	defer smallBuffers.Put(buf)
+	own := blob.Row(string(f.Key))
+	part, err := take(memory(buf[:p.Length]), blob.Segment{Blob: own}, p.Length, p)
+	if err != nil {
+		return nil, err
+	}
+	if there, err := s.there(ctx, f, old, part, buf[:p.Length]); err != nil || there != nil {
+		return there, err
+	}
+	return s.record(ctx, f, part, buf[:p.Length])
 }
 
 // suspect notes that a sync of the file's planned blob failed. That is final for
@@ -222,13 +245,13 @@ func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Par
 	part, err := s.pour(ctx, w, blob.Segment{Blob: own, Length: s.most(f)}, p)
 	var there *Part
 	if err == nil {
-		there, err = s.there(ctx, f, old, part)
+		there, err = s.there(ctx, f, old, part, nil)
 	}
 	if err != nil || there != nil {
 		s.discard(ctx, own)
 		return there, err
 	}
-	part, err = s.record(ctx, f, part)
+	part, err = s.record(ctx, f, part, nil)
 	if err != nil && refused(err) {
 		// The transaction certainly wrote nothing, so nothing promises the blob.
 		s.discard(ctx, own)
@@ -250,8 +273,8 @@ func refused(err error) bool {
 // to be recorded. The answer will write nothing, so the rows are looked at again:
 // while the body came in, the file may have been completed, and old may have been
 // replaced or forgotten.
-func (s *Service) there(ctx context.Context, f *File, old, part *Part) (*Part, error) {
-	same, err := s.same(ctx, old, part)
+func (s *Service) there(ctx context.Context, f *File, old, part *Part, bytes []byte) (*Part, error) {
+	same, err := s.same(ctx, old, part, bytes)
 	if err != nil || !same || part.MD5 != nil && old.MD5 == nil {
 		return nil, err
 	}
@@ -268,8 +291,9 @@ func (s *Service) there(ctx context.Context, f *File, old, part *Part) (*Part, e
 	return now, nil
 }
 
-// record commits the row that promises the part.
-func (s *Service) record(ctx context.Context, f *File, part *Part) (*Part, error) {
+// record commits the row that promises the part, and with it the bytes that are to
+// lie beside the row, if there are any.
+func (s *Service) record(ctx context.Context, f *File, part *Part, bytes []byte) (*Part, error) {
 	// The bytes are safe and the client waits for the answer: a connection that
 	// breaks now must not tear the transaction.
 	ctx = context.WithoutCancel(ctx)
@@ -284,7 +308,7 @@ func (s *Service) record(ctx context.Context, f *File, part *Part) (*Part, error
 		if err := f.takes(part.Length, old, s.most(f)); err != nil {
 			return nil, err
 		}
-		n := &NewPart{Part: *part}
+		n := &NewPart{Part: *part, Bytes: bytes}
 		if f.Size == Unknown {
 			n.Reserve = part.Length
 			if old != nil {
@@ -381,14 +405,10 @@ func (s *Service) leaveOut(f *File, all, drop []Part) (kept []Part, numbers []in
 	for _, p := range drop {
 		out[p.Number] = true
 		numbers = append(numbers, p.Number)
-		f.Parts--
-		f.Got -= p.Length
-		if f.inPlace(&p) {
-			f.Sum ^= f.contribution(&p)
-			continue
+		if !f.inPlace(&p) {
+			jobs = append(jobs, job.Job{Kind: share.JobRemoveBlob, ID: string(p.Blob), RunAt: s.now()})
 		}
-		f.Loose--
-		jobs = append(jobs, job.Job{Kind: share.JobRemoveBlob, ID: string(p.Blob), RunAt: s.now()})
+		f.leave(&p)
 	}
 	for _, p := range all {
 		if !out[p.Number] {

@@ -110,7 +110,7 @@ func (w *world) read(f *upload.File) []byte {
 		w.t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if _, err := blob.Copy(ctx, &out, w.blobs, c, 0, c.Size()); err != nil {
+	if _, err := blob.Copy(ctx, &out, blob.WithRows(w.blobs, w.model), c, 0, c.Size()); err != nil {
 		w.t.Fatal(err)
 	}
 	if got := crc32.ChecksumIEEE(out.Bytes()); got != f.Sum {

@@ -162,7 +162,7 @@ func last(calls []syscallMade, before int, match func(syscallMade) bool) (found 
 
 // TestSyncedBeforeAnswered: the answer to a part leaves after its bytes were
 // synced, then the row that promises them. For the first part of a file the
-// folder is synced too.
+// folder is synced too. A small file lies beside its row and is synced with it.
 func TestSyncedBeforeAnswered(t *testing.T) {
 	slow(t)
 	node := testenv.StartFerry(t)
@@ -175,7 +175,7 @@ func TestSyncedBeforeAnswered(t *testing.T) {
 	}{
 		{"a planned part", 7 * mib, 2, 2 * mib},
 		{"a part that its client cut otherwise", 7 * mib, 1, 3 * mib},
-		{"a part of one byte", 1, 1, 1},
+		{"a small file", 1, 1, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := mustBegin(t, c, transferV2, content{"synced.bin", tt.size, 5}).items[0]
@@ -209,6 +209,12 @@ func TestSyncedBeforeAnswered(t *testing.T) {
 				}
 			}
 			bytes, ok := last(calls, answer.begun, func(c syscallMade) bool { return c.is(writes...) && c.on(aBlob) })
+			if tt.size == tt.n {
+				if ok {
+					t.Error("a small file is written to a blob")
+				}
+				return
+			}
 			if !ok {
 				t.Fatal("no body is written before the answer")
 			}

@@ -1,0 +1,247 @@
+// Package filemail is the door for clients of Filemail's API, 2.0 and classic.
+//
+// It owns that API's words: the 97 statuses and how failures become them, the
+// envelope and the classic formats, how values are read from bodies, queries,
+// forms, headers and cookies, what a call must come with, how a file's bytes come
+// in, and how names are cleaned. Who people are is left to packages account and
+// session behind a Gate, rules about transfers to package transfer, the bytes to
+// package upload. Facts about the original are from docs.filemail.com, the classic
+// pages under www.filemail.com/apidoc/, and the sources of public clients; "a
+// guess" marks what they leave open. Start at routes, then status.go and input.
+package filemail
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/wire"
+)
+
+// Prefixes are the paths that belong to this door. WeTransfer's /api/v4 is longer
+// than /api, and goes to its own.
+func Prefixes() []string {
+	return []string{
+		"/auth", "/user", "/company", "/portal", "/transfer", "/file", "/job", "/contact", "/filerequest",
+		"/subscription", "/invoice", "/payment", "/downloadpage", uploadPath, classicPrefix,
+	}
+}
+
+const (
+	uploadPath    = "/savefile.ashx"
+	classicPrefix = "/api"
+)
+
+// routes is the whole surface of the API: what is not here is NotFound.
+func (h *Handler) routes() []route { return nil }
+
+// A route is one line of the table. It has either a call or a stream.
+type route struct {
+	method  string // of a classic call "": both GET and POST
+	pattern string
+	needs   needs
+	large   bool // its body may be as long as a list that is imported
+	classic bool // it is answered in the classic formats
+
+	call   callFunc
+	stream streamFunc
+	head   bool // a stream that answers HEAD, too
+}
+
+// A callFunc answers a call: with what is to be said about it, which may be nil,
+// or why not. In 2.0 it becomes the data of the envelope, in the classic API its
+// members stand beside the status.
+type callFunc func(c *call) (data any, err error)
+
+// A streamFunc reads or writes bytes itself. Its route is public: what it needs are
+// secrets of its own, and credentials are not looked at, as pyfilemail's cookies
+// come along with every request.
+type streamFunc func(c *call) error
+
+// A call is one request on its way through the door.
+type call struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	route   *route   // nil if none takes the request
+	allowed []string // then: the methods that its path takes
+	classic bool
+	as      form // of the answer to a classic call
+	who     Caller
+	in      *input // nil for streams
+}
+
+// isUpload reports whether the call brings a file's bytes.
+func (c *call) isUpload() bool { return c.r.URL.Path == uploadPath }
+
+// Config is what a Handler is made of. All of it must be there.
+type Config struct {
+	Gate    Gate
+	Now     func() time.Time
+	BaseURL func() string // of all doors, without a slash at the end
+	Log     *slog.Logger
+}
+
+// A Handler is the door. It is safe for concurrent use.
+type Handler struct {
+	cfg    Config
+	router *wire.Router
+	routed map[*wire.Route]*route
+}
+
+// New makes the door.
+func New(c Config) *Handler {
+	h := &Handler{cfg: c}
+	h.mount(h.routes())
+	return h
+}
+
+// mount makes the table the door's.
+func (h *Handler) mount(table []route) {
+	var rows []wire.Route
+	var of []*route
+	for i := range table {
+		rt := &table[i]
+		if (rt.call == nil) == (rt.stream == nil) || rt.stream != nil && rt.needs != needsNothing {
+			panic("filemail: route " + rt.pattern + " must have a call, or a stream that is public")
+		}
+		methods := []string{rt.method}
+		if rt.method == "" {
+			methods = []string{http.MethodGet, http.MethodPost}
+		}
+		for _, m := range methods {
+			rows = append(rows, wire.Route{
+				Method: m, Pattern: rt.pattern, Head: rt.head, Public: rt.needs == needsNothing, Handle: unused,
+			})
+			of = append(of, rt)
+		}
+	}
+	h.router = wire.NewRouter(rows...)
+	h.routed = make(map[*wire.Route]*route, len(rows))
+	for i := range h.router.Routes() {
+		h.routed[&h.router.Routes()[i]] = of[i]
+	}
+}
+
+// unused stands in the router's table, of which this door uses only the search.
+func unused(http.ResponseWriter, *http.Request) error {
+	return fault.New(fault.NotFound, codeUnknownPath, "there is nothing at this address")
+}
+
+// cors: pages use the API with keys of their own. Any value of a classic call may
+// be a header, so every header is let pass; there are never credentials.
+var cors = wire.CORS{
+	Methods: "GET, HEAD, POST, PUT, DELETE",
+	Headers: "*",
+	Expose:  "Retry-After, Content-Disposition, Content-Range, ETag",
+	MaxAge:  "600",
+}
+
+// prepare sets what every answer has, also those of Refuse. Many hold a token or
+// a transfer's key.
+func prepare(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cache-Control", "no-store")
+}
+
+// ServeHTTP answers one request. The order of the checks is: path, method, API
+// version, key, token, body, properties, object, state; in the classic API the
+// values come first, as the key is one of them.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	prepare(w)
+	if cors.Answer(w, r) {
+		return
+	}
+	c := h.newCall(w, r)
+	if err := h.serve(c); err != nil {
+		h.fail(c, err)
+	}
+}
+
+// newCall finds out in which API's words r has to be answered, whatever happens.
+func (h *Handler) newCall(w http.ResponseWriter, r *http.Request) *call {
+	m := h.router.Match(r)
+	c := &call{w: w, r: r, route: h.routed[m.Route], allowed: m.Allowed}
+	if c.route != nil {
+		c.classic = c.route.classic
+	} else {
+		c.classic = r.URL.Path == classicPrefix || strings.HasPrefix(r.URL.Path, classicPrefix+"/")
+	}
+	if c.classic {
+		if query, err := parseParams(r.URL.RawQuery); err == nil {
+			c.as, _ = formOf(query.first("format"), query.first("callback"))
+		}
+	}
+	return c
+}
+
+func (h *Handler) serve(c *call) error {
+	switch rt := c.route; {
+	case rt == nil && len(c.allowed) == 0:
+		return fault.New(fault.NotFound, codeUnknownPath, "there is nothing at this address")
+	case rt == nil:
+		c.w.Header().Set("Allow", strings.Join(c.allowed, ", "))
+		return fault.New(fault.Invalid, codeMethod, "the method is not supported here")
+	case rt.stream != nil:
+		return rt.stream(c)
+	case rt.classic:
+		return h.serveClassic(c, rt)
+	default:
+		return h.serveJSON(c, rt)
+	}
+}
+
+func (h *Handler) serveJSON(c *call, rt *route) error {
+	if v := strings.TrimSpace(c.r.Header.Get("X-Api-Version")); v != "" && v != "2.0" {
+		return fault.New(fault.Invalid, codeVersion, "the x-api-version is not supported: it is 2.0")
+	}
+	query, err := parseParams(c.r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	if c.who, err = h.admit(c.r.Context(), rt.needs, jsonCredentials(c.r, query)); err != nil {
+		return err
+	}
+	if c.in, err = jsonInput(c.w, c.r, query, rt.bodyLimit()); err != nil {
+		return err
+	}
+	return c.answer(rt)
+}
+
+func (h *Handler) serveClassic(c *call, rt *route) error {
+	in, err := readClassic(c.w, c.r, rt.bodyLimit())
+	if err != nil {
+		return err
+	}
+	format, _ := in.first("format")
+	callback, _ := in.first("callback")
+	if c.as, err = formOf(format, callback); err != nil {
+		return err
+	}
+	sent := h.classicCredentials(c.r, in)
+	if c.who, err = h.admit(c.r.Context(), rt.needs, sent); err != nil {
+		return err
+	}
+	if sent.foreign {
+		in.cookies = nil
+	}
+	c.in = in.input()
+	return c.answer(rt)
+}
+
+func (rt *route) bodyLimit() int64 {
+	if rt.large {
+		return largeBody
+	}
+	return smallBody
+}
+
+func (c *call) answer(rt *route) error {
+	data, err := rt.call(c)
+	if err != nil {
+		return err
+	}
+	c.write(data)
+	return nil
+}

@@ -45,6 +45,7 @@ var heights = map[string]int{
 	"internal/words":   1,
 
 	"internal/company": 2,
+	"internal/contact": 2,
 	"internal/share":   2, // what transfers and boards have in common
 
 	// How bytes become a file; how files reach people; how others send to you.

@@ -41,6 +41,7 @@ type Model struct {
 	bytes  map[string][]byte // beside the rows of small files
 	links  map[share.Key][]*board.Link
 	jobs   map[[2]string]*modelJob
+	books  map[account.ID]*book
 }
 
 type modelJob struct {

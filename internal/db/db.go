@@ -19,6 +19,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
@@ -33,6 +34,7 @@ var (
 	_ upload.Store   = (*DB)(nil)
 	_ transfer.Store = (*DB)(nil)
 	_ board.Store    = (*DB)(nil)
+	_ contact.Store  = (*DB)(nil)
 	_ job.Queue      = (*DB)(nil)
 )
 

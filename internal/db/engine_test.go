@@ -75,7 +75,7 @@ func (w world) tables() map[string][]string {
 	rows := map[string][]string{}
 	for _, table := range []string{
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
-		"objects",
+		"objects", "contact_books", "contacts", "contact_groups", "contact_members",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }
 		switch e := w.engine.(type) {
@@ -123,7 +123,8 @@ func (w world) changes() map[string]func() error {
 	w.setState(forgotten.Key, share.Purged)
 	draft, draftFiles := w.draft(w.acc, 1, 2, 3)
 	items := []board.Item{w.item(nil, 1), w.link(), w.item(nil, 2)}
-	return map[string]func() error{
+	changes := w.contactChanges()
+	maps.Copy(changes, map[string]func() error{
 		"CreateTransfer": func() error { return w.CreateTransfer(w.ctx, draft, draftFiles) },
 		"AddItems":       func() error { return w.AddItems(w.ctx, b.Key, items, boardLimits, now) },
 		"PutPart":        func() error { return w.put(files[0], 1, 10, "") },
@@ -142,7 +143,8 @@ func (w world) changes() map[string]func() error {
 		"Claim":     func() error { _, err := w.Claim(w.ctx, now, 2); return err },
 		"DropFiles": func() error { return w.DropFiles(w.ctx, gone.Key, []string{string(old[0].Key)}) },
 		"Forget":    func() error { _, err := w.Forget(w.ctx, now.Add(999*time.Hour), 10); return err },
-	}
+	})
+	return changes
 }
 
 // Whatever fails, a change is there whole or not at all, and nobody is told that

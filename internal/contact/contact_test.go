@@ -292,7 +292,7 @@ func TestAddressesAndGroupsBecomeAddresses(t *testing.T) {
 	_, err = w.Expand(w.ctx, "", []string{"Friends"})
 	w.fails(err, fault.Invalid, "email_invalid")
 	_, err = w.Expand(w.ctx, alice, make([]string, contact.MaxExpanded+1))
-	w.fails(err, fault.Invalid, "too_many_recipients")
+	w.fails(err, fault.Conflict, "too_many_recipients")
 }
 
 func TestALargeGroupIsExpandedWholeOrNot(t *testing.T) {
@@ -312,7 +312,7 @@ func TestALargeGroupIsExpandedWholeOrNot(t *testing.T) {
 		more = append(more, fmt.Sprintf("x%d@example.com", i))
 	}
 	_, err = w.Expand(w.ctx, alice, append(more, "all"))
-	w.fails(err, fault.Invalid, "too_many_recipients")
+	w.fails(err, fault.Conflict, "too_many_recipients")
 	_, err = w.Expand(w.ctx, alice, append(more[1:], "all"))
 	w.must(err)
 }

@@ -113,10 +113,10 @@ const mostUnknown = 20
 // Expand makes addresses of a list of addresses and names of the owner's groups:
 // in order, each once, at its first place. Empty entries, and groups without
 // contacts, give none. Invalid "email_invalid", with a field "to" for each of the
-// first entries that are neither; Invalid "too_many_recipients" for more than
+// first entries that are neither; Conflict "too_many_recipients" for more than
 // MaxExpanded. Without an owner it knows no groups.
 func (s *Service) Expand(ctx context.Context, owner account.ID, entries []string) ([]string, error) {
-	tooMany := fault.New(fault.Invalid, "too_many_recipients", "there are at most %d recipients", MaxExpanded)
+	tooMany := fault.New(fault.Conflict, "too_many_recipients", "there are at most %d recipients", MaxExpanded)
 	if len(entries) > MaxExpanded {
 		return nil, tooMany
 	}

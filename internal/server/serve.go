@@ -44,7 +44,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config, si
 		go func() { ended <- main.Serve(l) }()
 	} else {
 		main.TLSConfig = conf
-		go func() { ended <- main.ServeTLS(l, "", "") }()
+		// Not without TLS: bodies are read in large pieces there anyway, and a wrapper
+		// would hide the socket from sendfile.
+		go func() { ended <- main.ServeTLS(readAhead(l), "", "") }()
 	}
 	all := []*http.Server{main}
 	for _, side := range sides {

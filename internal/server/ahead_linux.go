@@ -50,7 +50,7 @@ func (l *aheadListener) Accept() (net.Conn, error) {
 	if err != nil { // it is closed already, as its reader will learn
 		return conn, nil
 	}
-	return &aheadConn{Conn: conn, raw: raw, buffers: l.buffers}, nil
+	return &aheadConn{Conn: conn, raw: raw, buffers: l.buffers, mark: mark{raw: raw, wait: markWait}}, nil
 }
 
 // aheadBuffers lends a bounded number of buffers.
@@ -89,6 +89,7 @@ type aheadConn struct {
 	buf  *[aheadSize]byte // nil while rest is empty
 	rest []byte           // of buf: arrived, and not read by anybody yet
 	got  int              // what the last read of the socket brought
+	mark mark
 }
 
 func (c *aheadConn) Read(b []byte) (int, error) {
@@ -100,6 +101,7 @@ func (c *aheadConn) Read(b []byte) (int, error) {
 		}
 	}
 	if len(c.rest) == 0 {
+		c.mark.remove()
 		n, err := c.Conn.Read(b)
 		c.got = n
 		return n, err
@@ -133,8 +135,10 @@ func (c *aheadConn) fill() error {
 			return true
 		}
 		c.giveBack()
+		c.mark.beforeWait(int(fd))
 		return false
 	})
+	c.mark.afterWait()
 	switch {
 	case err != nil: // the deadline has passed, or the connection was closed
 		return err
@@ -151,6 +155,7 @@ func (c *aheadConn) fill() error {
 		return io.EOF
 	}
 	c.got, c.rest = n, c.buf[:n]
+	c.mark.brought(n)
 	return nil
 }
 

@@ -136,7 +136,7 @@ func TestUploadsOverTLS(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		tr := &http.Transport{TLSClientConfig: conf.Clone(), ForceAttemptHTTP2: http2, WriteBufferSize: 1 << 20}
 		defer tr.CloseIdleConnections()
-		for _, size := range []int{0, 1, aheadFrom, 256 << 10, aheadSize, 1<<20 + 1, 8<<20 - 1, 8<<20 + 256<<10, 3} {
+		for _, size := range []int{0, 1, aheadFrom, markSize, aheadSize, fastReads*fastRead + 1, 8<<20 - 1, 8<<20 + markSize, 3} {
 			t.Run(fmt.Sprintf("http2=%v, %d bytes", http2, size), func(t *testing.T) {
 				body := random(size)
 				req, err := http.NewRequestWithContext(context.Background(), http.MethodPut, "https://"+addr, bytes.NewReader(body))
@@ -216,7 +216,7 @@ func TestPipelinedOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	bodies := [][]byte{random(6 << 20), random(3), random(256 << 10), random(5<<20 + 1), nil}
+	bodies := [][]byte{random(6 << 20), random(3), random(markSize), random(5<<20 + 1), nil}
 	var all bytes.Buffer
 	for _, body := range bodies {
 		fmt.Fprintf(&all, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)

@@ -40,6 +40,7 @@ var heights = map[string]int{
 	"internal/account": 1,
 	"internal/blob":    1,
 	"internal/job":     1,
+	"internal/letter":  1,
 	"internal/plan":    1,
 	"internal/wire":    1,
 	"internal/words":   1,

@@ -132,6 +132,7 @@ func runEverything(w world) {
 	_, _ = w.ObjectsOf(w.ctx, o.Owner, "", "z", now, 10)
 	_, _ = w.DropObject(w.ctx, o.Owner, "key")
 	w.readBook()
+	w.readOutbox()
 }
 
 func (w world) explain(text string) string {

@@ -75,7 +75,7 @@ func (w world) tables() map[string][]string {
 	rows := map[string][]string{}
 	for _, table := range []string{
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
-		"objects", "contact_books", "contacts", "contact_groups", "contact_members",
+		"objects", "contact_books", "contacts", "contact_groups", "contact_members", "outbox",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }
 		switch e := w.engine.(type) {
@@ -124,6 +124,7 @@ func (w world) changes() map[string]func() error {
 	draft, draftFiles := w.draft(w.acc, 1, 2, 3)
 	items := []board.Item{w.item(nil, 1), w.link(), w.item(nil, 2)}
 	changes := w.contactChanges()
+	maps.Copy(changes, w.letterChanges())
 	maps.Copy(changes, map[string]func() error{
 		"CreateTransfer": func() error { return w.CreateTransfer(w.ctx, draft, draftFiles) },
 		"AddItems":       func() error { return w.AddItems(w.ctx, b.Key, items, boardLimits, now) },

@@ -21,6 +21,12 @@ type cli struct {
 		Create keyCreateCommand `cmd:"" help:"Make an API key; print it. It cannot be shown again."`
 		S3     keyS3Command     `cmd:"" name:"s3" help:"Print access id and secret of an API key for S3 programs."`
 	} `cmd:"" help:"API keys."`
+	Mail struct {
+		List  mailListCommand  `cmd:"" help:"List letters, the latest first: id, state, time, kind, address, what went wrong."`
+		Show  mailShowCommand  `cmd:"" help:"Print a letter."`
+		Retry mailRetryCommand `cmd:"" help:"Have letters that were not sent tried anew."`
+		Test  mailTestCommand  `cmd:"" help:"Write a letter to see whether mail works; print its id."`
+	} `cmd:"" help:"Letters."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -107,6 +113,7 @@ func (c *collector) mappers() []kong.Option {
 		typeMapper(c, parseSize), typeMapper(c, parseDuration), typeMapper(c, parseAddress),
 		typeMapper(c, parseBaseURL), typeMapper(c, parseDatabase), typeMapper(c, parseBlobs),
 		typeMapper(c, parseDirectory), typeMapper(c, parseLogFormat), typeMapper(c, parseLogLevel),
+		typeMapper(c, parseMailHost), typeMapper(c, parseMailFrom), typeMapper(c, parseMailSecurity),
 		typeMapper(c, parseCount), typeMapper(c, list(parseDomain)), typeMapper(c, list(parsePrefix)),
 		kong.TypeMapper(reflect.TypeFor[bool](), boolMapper{mapper(c, parseBool)}),
 		kong.NamedMapper("secret", mapper(c, parseSecret)),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/notify"
 )
 
 // Settings are the flags of `ferry serve`. Each is also an environment variable
@@ -22,6 +23,7 @@ import (
 type settings struct {
 	place
 	network
+	mailing
 	limits
 	compatibility
 	operation
@@ -50,6 +52,16 @@ type network struct {
 	TrustedProxy   []netip.Prefix `placeholder:"CIDR" help:"Proxies that are believed about a client's address and scheme (X-Forwarded-For, X-Forwarded-Proto, Forwarded)." group:"Network"`
 	PrivateListen  address        `placeholder:"ADDR" help:"A listener for the operator alone: health and pprof. Loopback only." group:"Network"`
 	MaxRequests    int            `placeholder:"N" default:"8192" help:"Requests that run at the same time; more are asked to come back." group:"Network"`
+}
+
+// mailing is how letters leave. Without a server they are held, for the operator
+// to read: ferry mail.
+type mailing struct {
+	SMTPHost     mailHost       `name:"smtp-host" placeholder:"HOST:PORT" help:"Mail server that takes this server's letters. Without it, letters are held: see ferry mail." group:"Mail"`
+	SMTPTLS      mailSecurity   `name:"smtp-tls" placeholder:"starttls|tls|none" default:"starttls" help:"How the connection to it is protected. It is never downgraded." group:"Mail"`
+	SMTPUser     string         `name:"smtp-user" placeholder:"NAME" help:"Name to sign in with there." group:"Mail"`
+	SMTPPassword account.Secret `name:"smtp-password" hidden:"" offline:"" help:"Password to sign in with there." group:"Mail"`
+	MailFrom     mailFrom       `placeholder:"ADDRESS" help:"Address that letters come from, such as \"Ferry <ferry@example.com>\". Answers of mail servers go there." group:"Mail"`
 }
 
 // limits are what senders may do.
@@ -125,6 +137,7 @@ func (s *settings) check(wrong reporter) {
 	if s.usesTLS() && strings.HasPrefix(string(s.BaseURL), "http://") {
 		wrong("base-url", "is http://, but the listener speaks TLS")
 	}
+	s.mailing.check(wrong)
 	if s.PrivateListen != "" && !s.PrivateListen.isLoopback() {
 		wrong("private-listen", "must be a loopback address, such as 127.0.0.1:6060: it asks nobody who they are")
 	}
@@ -141,6 +154,28 @@ func (s *settings) check(wrong reporter) {
 	}
 	if s.TokenLife < time.Minute {
 		wrong("token-life", "must be at least 1m")
+	}
+}
+
+func (m *mailing) check(wrong reporter) {
+	if m.SMTPHost == "" {
+		for name, given := range map[string]bool{
+			"smtp-user": m.SMTPUser != "", "smtp-password": m.SMTPPassword != "", "mail-from": m.MailFrom != "",
+		} {
+			if given {
+				wrong(name, "has no effect without smtp-host")
+			}
+		}
+		return
+	}
+	if m.MailFrom == "" {
+		wrong("mail-from", "must be given with smtp-host")
+	}
+	if (m.SMTPUser == "") != (m.SMTPPassword == "") {
+		wrong("smtp-user", "needs smtp-password, and the other way round")
+	}
+	if m.SMTPUser != "" && m.SMTPTLS == notify.Plain && !m.SMTPHost.isLoopback() {
+		wrong("smtp-tls", "none would send the password through the network for all to read")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/notify"
 )
 
 // The types of settings. Each is made by one parse function, whose error says
@@ -30,6 +32,9 @@ type (
 	directoryURL string // of an ACME authority
 	domain       string // lower case
 	logFormat    string // text or json
+	mailHost     string // host:port; empty: none
+	mailFrom     string // as net/mail reads it
+	mailSecurity string // of package notify
 )
 
 const day = 24 * time.Hour
@@ -203,6 +208,43 @@ func parseSecret(s string) (account.Secret, error) {
 		return "", errors.New("is not random")
 	}
 	return account.Secret(raw), nil
+}
+
+func parseMailHost(s string) (mailHost, error) {
+	host, port, err := net.SplitHostPort(s)
+	n, perr := strconv.ParseUint(port, 10, 16)
+	if err != nil || perr != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@") {
+		return "", fmt.Errorf("%q is no host and port such as mail.example.com:587", s)
+	}
+	return mailHost(s), nil
+}
+
+func (h mailHost) split() (host string, port int) {
+	host, text, _ := net.SplitHostPort(string(h))
+	port, _ = strconv.Atoi(text)
+	return host, port
+}
+
+// isLoopback knows the names of this machine for which the mail client, too, takes
+// a connection in the clear to be safe.
+func (h mailHost) isLoopback() bool {
+	host, _ := h.split()
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+func parseMailSecurity(s string) (mailSecurity, error) {
+	if s != notify.StartTLS && s != notify.TLS && s != notify.Plain {
+		return "", fmt.Errorf("%q is none of starttls, tls, none", s)
+	}
+	return mailSecurity(s), nil
+}
+
+func parseMailFrom(s string) (mailFrom, error) {
+	a, err := mail.ParseAddress(s)
+	if err != nil || strings.ContainsAny(s, "\r\n\x00") {
+		return "", fmt.Errorf("%q is no address such as ferry@example.com or Ferry <ferry@example.com>", s)
+	}
+	return mailFrom(a.String()), nil
 }
 
 func parseLogFormat(s string) (logFormat, error) {

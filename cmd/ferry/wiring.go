@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/mail"
+	"net/netip"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -16,6 +21,7 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/notify"
 	"github.com/ferry-server/ferry/internal/password"
 	"github.com/ferry-server/ferry/internal/server"
 	"github.com/ferry-server/ferry/internal/share"
@@ -96,8 +102,16 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	boards := board.NewService(database, database, uploads, ids, now, board.Limits{
 		MaxSize: int64(s.MaxTransferSize), MaxFiles: s.MaxFiles,
 	})
-	runner := job.NewRunner(database, shares.Handlers(), now, log)
-	if err := database.Enqueue(ctx, shares.Jobs()...); err != nil {
+	letters := notify.New(notify.Config{
+		Outbox: database, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Now: now, Log: log,
+	})
+	if s.SMTPHost == "" {
+		log.InfoContext(ctx, "letters are held, because there is no mail server: set smtp-host, or see ferry mail")
+	}
+	handlers := shares.Handlers()
+	maps.Copy(handlers, letters.Handlers())
+	runner := job.NewRunner(database, handlers, now, log)
+	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), letters.Jobs())...); err != nil {
 		return nil, err
 	}
 
@@ -155,9 +169,45 @@ func newAccounts(database *db.DB, ring *keyring.Ring, ids *id.Source, quota int6
 	return account.NewService(database, password.New(passwordsAtOnce), ids, ring, time.Now, quota)
 }
 
-// withAccounts opens what the commands of an operator need, which may run beside
-// a server, and calls do.
-func withAccounts(ctx context.Context, p *place, l accountLimits, do func(*account.Service) error) (err error) {
+// mailServer gives the server that takes our mail; nil when there is none.
+func (m *mailing) mailServer(base string) *notify.SMTP {
+	if m.SMTPHost == "" {
+		return nil
+	}
+	host, port := m.SMTPHost.split()
+	from, _ := mail.ParseAddress(string(m.MailFrom)) // checked
+	return &notify.SMTP{
+		Host: host, Port: port, Security: string(m.SMTPTLS), User: m.SMTPUser, Password: string(m.SMTPPassword),
+		From: *from, Hello: helloName(base),
+	}
+}
+
+// helloName is how the server of this base URL names itself to others (RFC 5321,
+// 4.1.3: an address stands in brackets).
+func helloName(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return ""
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	switch {
+	case err != nil:
+		return u.Hostname()
+	case ip.Is4():
+		return "[" + ip.String() + "]"
+	}
+	return "[IPv6:" + ip.String() + "]"
+}
+
+// A store is what the commands of an operator work on, which may run beside a server.
+type store struct {
+	*db.DB
+	ring *keyring.Ring
+	ids  *id.Source
+}
+
+// withStore opens the store of an installation and calls do.
+func withStore(ctx context.Context, p *place, do func(*store) error) (err error) {
 	data, err := openData(p.Data)
 	if err != nil {
 		return err
@@ -171,5 +221,18 @@ func withAccounts(ctx context.Context, p *place, l accountLimits, do func(*accou
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	return do(newAccounts(database, ring, id.NewSource(time.Now), int64(l.Quota)))
+	return do(&store{database, ring, id.NewSource(time.Now)})
+}
+
+func withAccounts(ctx context.Context, p *place, l accountLimits, do func(*account.Service) error) error {
+	return withStore(ctx, p, func(s *store) error { return do(newAccounts(s.DB, s.ring, s.ids, int64(l.Quota))) })
+}
+
+// withLetters gives do a service that writes and shows letters; a server sends them.
+func withLetters(ctx context.Context, p *place, do func(*notify.Service, *id.Source) error) error {
+	return withStore(ctx, p, func(s *store) error {
+		return do(notify.New(notify.Config{
+			Outbox: s.DB, IDs: s.ids, Ring: s.ring, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		}), s.ids)
+	})
 }

@@ -133,14 +133,18 @@ func (s *Service) write(ctx context.Context, source Source, kind letter.Kind, ab
 }
 
 // Put writes a letter to the outbox, from where it is sent. When there has been one
-// of its kind about the same thing, nothing happens, and isNew is false. Invalid
+// of its kind about the same thing, nothing happens, and the item is nil. Invalid
 // "letter_invalid".
-func (s *Service) Put(ctx context.Context, l *letter.Letter) (isNew bool, err error) {
+func (s *Service) Put(ctx context.Context, l *letter.Letter) (*letter.Item, error) {
 	i, j, err := s.Item(l)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	return s.cfg.Outbox.PutLetter(ctx, i, j)
+	isNew, err := s.cfg.Outbox.PutLetter(ctx, i, j)
+	if err != nil || !isNew {
+		return nil, err
+	}
+	return i, nil
 }
 
 // Item gives what Put stores, for a store that writes it together with something

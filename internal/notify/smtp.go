@@ -60,9 +60,9 @@ func (s *SMTP) send(ctx context.Context, m *mail.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
 	var conn net.Conn
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var err error
-		if conn, err = new(net.Dialer).DialContext(ctx, network, address); err != nil || s.Security != TLS {
+		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", s.address()); err != nil || s.Security != TLS {
 			return conn, err
 		}
 		encrypted := tls.Client(conn, s.tls())
@@ -161,7 +161,9 @@ func oneLine(s string) string {
 	return strings.Join(strings.Fields(words.Shown(strings.ReplaceAll(s, "\n", " "))), " ")
 }
 
+func (s *SMTP) address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
 // String names the server, without the password.
 func (s *SMTP) String() string {
-	return fmt.Sprintf("%s (%s)", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), s.Security)
+	return fmt.Sprintf("%s (%s)", s.address(), s.Security)
 }

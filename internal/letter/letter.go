@@ -26,14 +26,14 @@ type Kind string
 
 // The kinds. Their names stand in the database.
 const (
-	Recipient     Kind = "recipient"      // somebody is sent files
-	Confirmation  Kind = "confirmation"   // the sender: they are on their way
-	FirstDownload Kind = "first_download" // the sender: somebody has fetched them
-	Summary       Kind = "summary"        // the sender: who has fetched them
-	Verify        Kind = "verify"         // is this your address?
-	Reset         Kind = "reset"          // choose another password
-	Register      Kind = "register"       // finish making your account
-	Test          Kind = "test"           // the operator: mail works
+	Recipient     Kind = "recipient"        // somebody is sent files
+	Confirmation  Kind = "confirmation"     // the sender: they are on their way
+	FirstDownload Kind = "first_download"   // the sender: somebody has fetched them
+	Summary       Kind = "download_summary" // the sender: who has fetched them
+	Verify        Kind = "verify"           // is this your address?
+	Reset         Kind = "reset"            // choose another password
+	Register      Kind = "register"         // finish making your account
+	Test          Kind = "test"             // the operator: mail works
 )
 
 // Kinds lists every kind.

@@ -112,7 +112,7 @@ func TestALetterComesBackAsItWas(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	text, _ := toRecipient().Encode()
 	f.Add(text)
-	f.Add([]byte(`{"Kind":"summary","Data":null}`))
+	f.Add([]byte(`{"Kind":"download_summary","Data":null}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := Decode(text)
 		if err != nil {

@@ -68,14 +68,14 @@ func letters() map[string]*letter.Letter {
 		"confirmation":       {Data: &letter.Confirmed{Transfer: plain, Recipients: []string{"bob@example.org", "eve@example.org"}, RecipientCount: 2}},
 		"confirmation-alone": {Data: &letter.Confirmed{Transfer: plain}},
 		"first_download":     {Data: &letter.Downloaded{Transfer: plain, Download: letter.Download{Who: "bob@example.org", What: "gull.jpg", At: now}}},
-		"summary": {Data: &letter.Summed{Transfer: plain, DownloadCount: 2, Downloads: []letter.Download{
+		"download_summary": {Data: &letter.Summed{Transfer: plain, DownloadCount: 2, Downloads: []letter.Download{
 			{At: now.Add(time.Hour)}, {Who: "bob@example.org", What: "gull.jpg", At: now},
 		}}},
-		"summary-hostile": {Data: &letter.Summed{Transfer: bad, DownloadCount: 1, Downloads: []letter.Download{{Who: hostile, What: hostile, At: now}}}},
-		"verify":          {Until: now.Add(time.Hour), Data: &letter.ToVerify{}},
-		"reset":           {Until: now.Add(time.Hour), Data: &letter.ToReset{}},
-		"register":        {Data: &letter.ToRegister{}},
-		"test":            {Data: &letter.Trial{}},
+		"download_summary-hostile": {Data: &letter.Summed{Transfer: bad, DownloadCount: 1, Downloads: []letter.Download{{Who: hostile, What: hostile, At: now}}}},
+		"verify":                   {Until: now.Add(time.Hour), Data: &letter.ToVerify{}},
+		"reset":                    {Until: now.Add(time.Hour), Data: &letter.ToReset{}},
+		"register":                 {Data: &letter.ToRegister{}},
+		"test":                     {Data: &letter.Trial{}},
 	}
 	for _, l := range all {
 		l.About, l.To = "x", "bob@example.org"

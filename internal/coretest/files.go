@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
@@ -74,15 +75,18 @@ func (m *Model) PutPart(_ context.Context, file upload.Key, number int, change f
 		return fault.New(fault.NotFound, "file_unknown", "no such file")
 	}
 	f := m.file(file)
+	was, held := f.State, f.Held()
 	n, err := change(f, m.part(file, number))
 	if err != nil {
 		return err
 	}
 	home := m.shares[f.Home.Key]
-	if err := m.reserve(home, n.Reserve); err != nil {
+	if err := m.grow(home, f.Held()-held); err != nil {
 		return err
 	}
-	home.Size += n.Reserve
+	if was == upload.Open && f.State == upload.Complete {
+		home.OpenFiles--
+	}
 	f.Home = home
 	m.files[file] = f
 	m.parts[file][number] = n.Part
@@ -130,12 +134,15 @@ func (m *Model) change(call string, file upload.Key, change completion) (*upload
 		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
 	}
 	f := m.file(file)
-	was := f.State
+	was, held := f.State, f.Held()
 	drop, jobs, err := change(f, func() ([]upload.Part, error) { return m.sortedParts(file), nil })
 	if err != nil {
 		return nil, err
 	}
 	home := m.shares[f.Home.Key]
+	if err := m.grow(home, f.Held()-held); err != nil {
+		return nil, err
+	}
 	f.Home = home
 	m.files[file] = f
 	for _, n := range drop {
@@ -155,6 +162,30 @@ func (m *Model) Suspect(_ context.Context, file upload.Key) error {
 	}
 	defer m.mu.Unlock()
 	m.files[file].Suspect = true
+	return nil
+}
+
+// DeletedBlobs is upload.Store's.
+func (m *Model) DeletedBlobs(_ context.Context, file upload.Key) ([]blob.ID, error) {
+	if err := m.enter("DeletedBlobs"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	f := m.files[file]
+	if f == nil || f.State != upload.Deleted {
+		return nil, nil
+	}
+	return m.blobsOf(f), nil
+}
+
+// DropParts is upload.Store's.
+func (m *Model) DropParts(_ context.Context, file upload.Key) error {
+	if err := m.enter("DropParts"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	m.parts[file] = map[int]upload.Part{}
+	delete(m.bytes, string(file))
 	return nil
 }
 
@@ -240,3 +271,13 @@ var (
 	_ upload.Store = (*Model)(nil)
 	_ job.Queue    = (*Model)(nil)
 )
+
+// Change changes a file by force, past all rules.
+func (m *Model) Change(file upload.Key, change func(*upload.File)) error {
+	if err := m.enter("Change"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	change(m.files[file])
+	return nil
+}

@@ -82,6 +82,18 @@ func (m *Model) reserve(sh *share.Share, n int64) error {
 	return nil
 }
 
+// grow makes a share n bytes larger; its account pays.
+func (m *Model) grow(sh *share.Share, n int64) error {
+	if n > 0 && sh.MaxSize > 0 && sh.Size+n > sh.MaxSize {
+		return fault.New(fault.TooLarge, "transfer_too_large", "it has at most %d bytes", sh.MaxSize)
+	}
+	if err := m.reserve(sh, n); err != nil {
+		return err
+	}
+	sh.Size += n
+	return nil
+}
+
 // file gives a copy with its home as it is now.
 func (m *Model) file(k upload.Key) *upload.File {
 	f := *m.files[k]
@@ -312,15 +324,19 @@ func (m *Model) Blobs(_ context.Context, key share.Key, n int) ([]share.FileBlob
 		if len(out) == n {
 			break
 		}
-		fb := share.FileBlobs{File: string(f.Key), Blobs: []blob.ID{blob.ID(f.Key)}}
-		for _, p := range m.sortedParts(f.Key) {
-			if _, row := p.Blob.RowKey(); !row && p.Blob != blob.ID(f.Key) {
-				fb.Blobs = append(fb.Blobs, p.Blob)
-			}
-		}
-		out = append(out, fb)
+		out = append(out, share.FileBlobs{File: string(f.Key), Blobs: m.blobsOf(f)})
 	}
 	return out, nil
+}
+
+func (m *Model) blobsOf(f *upload.File) []blob.ID {
+	blobs := []blob.ID{blob.ID(f.Key)}
+	for _, p := range m.sortedParts(f.Key) {
+		if _, row := p.Blob.RowKey(); !row && p.Blob != blob.ID(f.Key) {
+			blobs = append(blobs, p.Blob)
+		}
+	}
+	return blobs
 }
 
 // DropFiles is share.Store's.
@@ -361,7 +377,7 @@ func (m *Model) Promised(_ context.Context, ids []blob.ID) (map[blob.ID]bool, er
 	defer m.mu.Unlock()
 	all := map[blob.ID]bool{}
 	for k, parts := range m.parts {
-		all[blob.ID(k)] = true
+		all[blob.ID(k)] = m.files[k].State != upload.Deleted
 		for _, p := range parts {
 			all[p.Blob] = true
 		}

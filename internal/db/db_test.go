@@ -145,16 +145,9 @@ func (w world) put(f *upload.File, number int, n int64, loose blob.ID) error {
 		if loose != "" {
 			p.Segment = blob.Segment{Blob: loose, Length: n}
 		}
-		reserve := int64(0)
 		if old != nil {
 			f.Parts--
 			f.Got -= old.Length
-		}
-		if f.Size == upload.Unknown {
-			reserve = n
-			if old != nil {
-				reserve -= old.Length
-			}
 		}
 		f.Parts++
 		f.Got += n
@@ -162,7 +155,7 @@ func (w world) put(f *upload.File, number int, n int64, loose blob.ID) error {
 		if loose != "" {
 			f.Loose++
 		}
-		return &upload.NewPart{Part: p, Reserve: reserve}, nil
+		return &upload.NewPart{Part: p}, nil
 	})
 }
 

@@ -133,7 +133,8 @@ func (w world) changes() map[string]func() error {
 		"Complete":       func() error { _, err := w.complete(files[2], 1); return err },
 		"Delete": func() error {
 			_, err := w.Update(w.ctx, deleted.Key, func(s *share.Share) ([]job.Job, error) {
-				return []job.Job{{Kind: share.JobPurge, ID: string(s.Key), RunAt: now}}, s.Delete()
+				s.Delete(now)
+				return []job.Job{{Kind: share.JobPurge, ID: string(s.Key), RunAt: now}}, nil
 			})
 			return err
 		},

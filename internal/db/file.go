@@ -12,13 +12,14 @@ import (
 )
 
 const fileColumns = `f.key, f.id, f.name, f.local, f.size, f.chunk, f.upload, f.state, f.parts, f.loose, f.got, f.sum,
-	f.small, f.suspect, f.created_at, f.completed_at`
+	f.small, f.suspect, f.created_at, f.completed_at, f.ident, f.planned, f.want_md5, f.received_at, f.downloads`
 
 // fileDest gives where fileColumns go.
 func fileDest(f *upload.File) []any {
 	return []any{
 		&f.Key, &f.ID, &f.Name, &f.Local, &f.Size, &f.Chunk, &f.Upload, &f.State, &f.Parts, &f.Loose, &f.Got, &f.Sum,
-		intoBool(&f.Small), intoBool(&f.Suspect), intoTime(&f.CreatedAt), intoTime(&f.CompletedAt),
+		intoBool(&f.Small), intoBool(&f.Suspect), intoTime(&f.CreatedAt), intoTime(&f.CompletedAt), &f.Ident, &f.Count,
+		intoMD5(&f.WantMD5), intoTime(&f.ReceivedAt), &f.Downloads,
 	}
 }
 
@@ -111,7 +112,7 @@ func (d *DB) FilesOf(ctx context.Context, home *share.Share, after upload.Key, n
 		f := &upload.File{Home: home}
 		files = append(files, f)
 		return row(fileDest(f)...)
-	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 order by f.key limit $3 + 0`, home.Key, after, n)
+	}, `select `+fileColumns+` from files f where f.home = $1 and f.key > $2 and f.state <= 2 order by f.key limit $3 + 0`, home.Key, after, n)
 	return files, err
 }
 
@@ -164,12 +165,12 @@ func (d *DB) PutPart(
 		if err != nil {
 			return err
 		}
-		small := f.Small
+		small, was, held := f.Small, f.State, f.Held()
 		p, err := change(f, old)
 		if err != nil {
 			return err
 		}
-		grow(t, f.Home, p.Reserve)
+		follow(t, f, was, held)
 		updateCounters(t, f)
 		upsertPart(t, f, &p.Part)
 		switch {
@@ -186,8 +187,21 @@ func (d *DB) PutPart(
 }
 
 func updateCounters(t tx, f *upload.File) {
-	t.exec(`update files set parts = $1, loose = $2, got = $3, sum = $4, small = $5 where key = $6`,
-		f.Parts, f.Loose, f.Got, f.Sum, f.Small, f.Key)
+	t.exec(`
+		update files set parts = $1, loose = $2, got = $3, sum = $4, small = $5, size = $6, state = $7, received_at = $8,
+			completed_at = $9
+		where key = $10`,
+		f.Parts, f.Loose, f.Got, f.Sum, f.Small, f.Size, f.State, f.ReceivedAt, f.CompletedAt, f.Key)
+}
+
+// follow makes the home of a file what a change made of the file, which was in this
+// state and held so much before.
+func follow(t tx, f *upload.File, was upload.State, held int64) {
+	if was == upload.Open && f.State == upload.Complete {
+		t.exec(`update shares set open_files = open_files - 1 where key = $1 and open_files > 0`, f.Home.Key)
+		f.Home.OpenFiles--
+	}
+	grow(t, f.Home, f.Held()-held)
 }
 
 const deleteContent = `delete from contents where file = $1`
@@ -201,20 +215,17 @@ func (d *DB) RowBytes(ctx context.Context, key string) (b []byte, err error) {
 }
 
 func upsertPart(t tx, f *upload.File, p *upload.Part) {
-	own, off, sum := p.Blob, p.Offset, any(nil)
+	own, off := p.Blob, p.Offset
 	if _, row := own.RowKey(); row {
 		own, off = "", besideRow
 	} else if own == blob.ID(f.Key) {
 		own = ""
 	}
-	if p.MD5 != nil {
-		sum = p.MD5[:]
-	}
 	t.exec(`
 		insert into parts (file, number, blob, off, len, crc, md5, received_at) values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (file, number) do update set blob = excluded.blob, off = excluded.off, len = excluded.len,
 			crc = excluded.crc, md5 = excluded.md5, received_at = excluded.received_at`,
-		f.Key, p.Number, own, off, p.Length, p.CRC, sum, p.ReceivedAt)
+		f.Key, p.Number, own, off, p.Length, p.CRC, md5Or(p.MD5), p.ReceivedAt)
 }
 
 // Complete implements upload.Store. It writes the file's row and the home's.
@@ -223,18 +234,11 @@ func (d *DB) Complete(ctx context.Context, id upload.ID, change settler) (f *upl
 		if f, _, err = lockFile(t, byID, id, 0); err != nil {
 			return err
 		}
-		if f.State == upload.Complete {
+		if f.State != upload.Open {
 			_, _, err = change(f, func() ([]upload.Part, error) { return nil, nil }) // it may refuse the caller
 			return err
 		}
-		if err := rework(t, f, change); err != nil {
-			return err
-		}
-		if f.State == upload.Complete {
-			t.exec(`update shares set open_files = open_files - 1 where key = $1 and open_files > 0`, f.Home.Key)
-			f.Home.OpenFiles--
-		}
-		return nil
+		return rework(t, f, change)
 	})
 	if err != nil {
 		return nil, err
@@ -266,7 +270,7 @@ type settler = func(f *upload.File, parts func() ([]upload.Part, error)) (drop [
 
 // rework runs change on a locked file and saves what it did.
 func rework(t tx, f *upload.File, change settler) error {
-	size, got := f.Size, f.Got
+	was, held := f.State, f.Held()
 	drop, jobs, err := change(f, func() (all []upload.Part, err error) {
 		err = t.query(appendPart(&all, f.Key), selectAllParts, f.Key)
 		return all, err
@@ -274,9 +278,7 @@ func rework(t tx, f *upload.File, change settler) error {
 	if err != nil {
 		return err
 	}
-	if size == upload.Unknown {
-		grow(t, f.Home, f.Got-got) // parts were paid one by one: what is dropped is given back
-	}
+	follow(t, f, was, held)
 	t.exec(`
 		update files set size = $1, state = $2, parts = $3, loose = $4, got = $5, sum = $6, suspect = $7, completed_at = $8
 		where key = $9`,
@@ -297,9 +299,42 @@ func insertFiles(t tx, home share.Key, files []*upload.File) {
 	for _, f := range files {
 		t.exec(`
 			insert into files (key, home, id, name, local, size, chunk, upload, state, parts, loose, got, sum, small, suspect,
-				created_at, completed_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+				created_at, completed_at, ident, planned, want_md5)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
 			f.Key, home, f.ID, f.Name, f.Local, f.Size, f.Chunk, f.Upload, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Small, f.Suspect,
-			f.CreatedAt, f.CompletedAt)
+			f.CreatedAt, f.CompletedAt, f.Ident, f.Count, md5Or(f.WantMD5))
 	}
+}
+
+// md5Or gives the bytes of a sum, or null.
+func md5Or(sum *[md5.Size]byte) any {
+	if sum == nil {
+		return nil
+	}
+	return sum[:]
+}
+
+// DeletedBlobs implements upload.Store.
+func (d *DB) DeletedBlobs(ctx context.Context, file upload.Key) (blobs []blob.ID, err error) {
+	err = d.query(ctx, func(row scan) error {
+		var b blob.ID
+		err := row(&b)
+		blobs = append(blobs, b)
+		return err
+	}, `
+		select key from files where key = $1 and state = 3
+		union all select p.blob from parts p join files f on f.key = p.file and f.state = 3 where p.file = $1 and p.blob <> ''`, file)
+	return blobs, err
+}
+
+// DropParts implements upload.Store.
+func (d *DB) DropParts(ctx context.Context, file upload.Key) error {
+	if _, err := d.thin(ctx, file); err != nil {
+		return err
+	}
+	return d.write(ctx, func(t tx) error {
+		t.exec(`delete from parts where file = $1`, file)
+		t.exec(deleteContent, file)
+		return nil
+	})
 }

@@ -132,7 +132,8 @@ func TestAnEndedTransferDoesNotPay(t *testing.T) {
 		w.setState(tr.Key, share.Deleted)
 		err := w.PutPart(w.ctx, files[0].Key, 1, func(f *upload.File, _ *upload.Part) (*upload.NewPart, error) {
 			// What the change decided on was true when it looked.
-			return &upload.NewPart{Part: upload.Part{Number: 1}, Reserve: 10}, nil
+			f.Got += 10
+			return &upload.NewPart{Part: upload.Part{Number: 1}}, nil
 		})
 		w.fails(err, fault.Gone, "transfer_expired")
 		if n := w.used(w.acc); n != 0 {

@@ -154,5 +154,5 @@ func selectPromised() string {
 		places[i] = "$" + strconv.Itoa(i+1)
 	}
 	in := "(" + strings.Join(places, ", ") + ")"
-	return `select key from files where key in ` + in + ` union all select blob from parts where blob <> '' and blob in ` + in
+	return `select key from files where state <= 2 and key in ` + in + ` union all select blob from parts where blob <> '' and blob in ` + in
 }

@@ -15,14 +15,16 @@ import (
 )
 
 const shareColumns = `s.key, s.id, s.kind, s.account, s.room, s.state, s.code, s.hash, s.name, s.message, s.sealed,
-	s.files, s.open_files, s.size, s.idle, s.created_at, s.ready_at, s.expires_at, s.version`
+	s.files, s.open_files, s.size, s.idle, s.created_at, s.ready_at, s.expires_at, s.version, s.locked, s.blocked, s.cancelled,
+	s.purging, s.max_size, s.max_downloads`
 
 // shareDest gives where shareColumns go.
 func shareDest(s *share.Share) []any {
 	return []any{
 		&s.Key, &s.ID, &s.Kind, &s.Owner.Account, &s.Owner.Room, &s.State, intoText(&s.Code), &s.Hash, &s.Name, &s.Message,
 		intoBool(&s.Sealed), &s.Files, &s.OpenFiles, &s.Size, intoDuration(&s.Idle), intoTime(&s.CreatedAt),
-		intoTime(&s.ReadyAt), intoTime(&s.ExpiresAt), &s.Version,
+		intoTime(&s.ReadyAt), intoTime(&s.ExpiresAt), &s.Version, intoBool(&s.Locked), intoBool(&s.Blocked),
+		intoBool(&s.Cancelled), intoBool(&s.Purging), &s.MaxSize, &s.MaxDownloads,
 	}
 }
 
@@ -81,9 +83,10 @@ func (d *DB) update(
 			s.Version++
 			t.exec(`
 				update shares set state = $1, name = $2, message = $3, sealed = $4, idle = $5, ready_at = $6,
-					expires_at = $7, version = $8
-				where key = $9`,
-				s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, s.Key)
+					expires_at = $7, version = $8, locked = $9, blocked = $10, cancelled = $11, purging = $12, max_downloads = $13
+				where key = $14`,
+				s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.Blocked, s.Cancelled,
+				s.Purging, s.MaxDownloads, s.Key)
 		}
 		if before.State <= share.Ready && s.State > share.Ready {
 			release(t, s)
@@ -123,6 +126,10 @@ func grow(t tx, s *share.Share, n int64) {
 	}
 	t.must(fault.New(fault.Gone, "transfer_expired", "it has expired"), `
 		update shares set size = size + $1, reserved = reserved + $1 where key = $2 and state <= 2`, n, s.Key)
+	if n > 0 && s.MaxSize > 0 {
+		t.must(fault.New(fault.TooLarge, "transfer_too_large", "it has at most %d bytes", s.MaxSize),
+			`update shares set size = size where key = $1 and size <= max_size`, s.Key)
+	}
 	reserve(t, s.Owner.Account, n)
 }
 
@@ -131,10 +138,11 @@ func (d *DB) createShare(ctx context.Context, s *share.Share, files []*upload.Fi
 	err := d.write(ctx, func(t tx) error {
 		t.exec(`
 			insert into shares (key, id, kind, account, room, state, code, hash, name, message, sealed, files, open_files,
-				size, reserved, idle, created_at, ready_at, expires_at, version)
-			values ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19)`,
+				size, reserved, idle, created_at, ready_at, expires_at, version, locked, max_size, max_downloads)
+			values ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19, $20, $21,
+				$22)`,
 			s.Key, s.ID, s.Kind, s.Owner.Account, s.Owner.Room, s.State, s.Code, s.Hash, s.Name, s.Message, s.Sealed, s.Files,
-			s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version)
+			s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.MaxSize, s.MaxDownloads)
 		insertFiles(t, s.Key, files)
 		insertLinks(t, s.Key, links)
 		// Last, because every other creation of the account waits for this row.

@@ -243,7 +243,10 @@ func TestOneOfManyDeletesReleases(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				_, err := w.Update(w.ctx, tr.Key, func(s *share.Share) ([]job.Job, error) { return nil, s.Delete() })
+				_, err := w.Update(w.ctx, tr.Key, func(s *share.Share) ([]job.Job, error) {
+					s.Delete(now)
+					return nil, nil
+				})
 				if err != nil {
 					t.Error(err)
 				}

@@ -146,7 +146,8 @@ func (s *Service) Delete(ctx context.Context, who account.Owner, sid ID) error {
 		if sh.State >= Expired {
 			return nil, nil
 		}
-		return []job.Job{{Kind: JobPurge, ID: string(sh.Key), RunAt: s.now()}}, sh.Delete()
+		sh.Delete(s.now())
+		return []job.Job{{Kind: JobPurge, ID: string(sh.Key), RunAt: s.now()}}, nil
 	})
 	return err
 }
@@ -211,11 +212,21 @@ func (s *Service) expire(ctx context.Context, _ job.Job) error {
 	return job.Again(sweepPause)
 }
 
-// purge removes the bytes of a share that has ended, some files a run: the state
-// first (it is over already), then the blobs, then the rows that named them. A
-// crash in between finds the rest again.
+// purge removes the bytes of a share that has ended, some files a run: the mark that
+// there is no way back first, then the blobs, then the rows that named them. A
+// crash in between finds the rest again. One that was recovered stays as it is.
 func (s *Service) purge(ctx context.Context, j job.Job) error {
 	key := Key(j.ID)
+	sh, err := s.store.Update(ctx, key, func(sh *Share) ([]job.Job, error) {
+		sh.Purging = sh.State >= Expired
+		return nil, nil
+	})
+	if fault.KindOf(err) == fault.NotFound || err == nil && !sh.Purging {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	files, err := s.store.Blobs(ctx, key, sweepStep)
 	if err != nil {
 		return err

@@ -56,6 +56,14 @@ type Share struct {
 	Name    string // title, "" when it has none
 	Message string
 
+	Locked    bool // has a password: see package transfer
+	Blocked   bool // taken out of sight by an admin
+	Cancelled bool // deleted by its sender before it was finished
+	Purging   bool // its bytes are being removed: there is no way back
+
+	MaxSize      int64 // bytes that all files together may have; 0: no limit of its own
+	MaxDownloads int   // how often it may be fetched; 0: no limit
+
 	Sealed    bool  // takes no files after its creation
 	Files     int   // how many files it has
 	OpenFiles int   // how many of them are not complete
@@ -70,10 +78,14 @@ type Share struct {
 }
 
 // Alive returns nil while the share can be used at all, else the fault that says
-// why not: Gone once it expired, was deleted or purged. The clock decides, not
+// why not: Gone once it expired, was deleted, cancelled, blocked or purged. The clock decides, not
 // only the state: the sweep may come later than the end.
 func (s *Share) Alive(now time.Time) error {
 	switch {
+	case s.Blocked:
+		return fault.New(fault.Gone, "transfer_blocked", "it has been blocked")
+	case s.Cancelled:
+		return fault.New(fault.Gone, "transfer_cancelled", "it has been cancelled")
 	case s.State == Deleted:
 		return fault.New(fault.Gone, "transfer_deleted", "it has been deleted")
 	case s.State >= Expired, !now.Before(s.ExpiresAt):
@@ -97,10 +109,19 @@ func (s *Share) Visible(now time.Time) error {
 // one that the caller must not know of.
 func NotFound() error { return fault.New(fault.NotFound, "transfer_unknown", "no such transfer") }
 
-// Delete takes the share down.
-func (s *Share) Delete() error {
+// Delete takes the share down. From then on it is remembered as long as one that
+// expired at that moment, also where it was to live for ever.
+func (s *Share) Delete(now time.Time) {
 	if s.State < Expired {
 		s.State = Deleted
+		if now.Before(s.ExpiresAt) {
+			s.ExpiresAt = now
+		}
 	}
-	return nil
 }
+
+// Never is the end of a share that has none.
+var Never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// Permanent tells that the share does not end by itself.
+func (s *Share) Permanent() bool { return !s.ExpiresAt.Before(Never) }

@@ -10,6 +10,7 @@ package upload
 import (
 	"crypto/md5"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/blob"
@@ -38,6 +39,7 @@ type State int
 const (
 	Open     State = 1 // takes parts
 	Complete State = 2 // its content is settled and never changes again
+	Deleted  State = 3 // taken out of its home; the row is kept until its home goes
 )
 
 // A File is a named run of bytes on its way in, or in. Its counters are kept as
@@ -47,10 +49,21 @@ type File struct {
 	ID     ID
 	Name   string // as the client sent it
 	Local  string // the client's own name for it, where an API has one
+	Ident  string // what later requests find it by, where a client names it with each part; unique in its home
 	Size   int64  // bytes, or Unknown
 	Chunk  int64  // planned length of a part; 0: no plan, every part is loose
 	Upload string // the multipart upload id that clients show, where an API has one
 	State  State
+
+	// Count is how many parts the file has where its client announced that, and
+	// with it a plan that does not need the size: every part but the last is
+	// exactly Chunk long, and the last one shows the size. Such a file is complete
+	// with its last part. One part without Chunk may have any length. 0: the size
+	// makes the plan.
+	Count int
+
+	// WantMD5 is what the client says the whole file is; nil: not said.
+	WantMD5 *[md5.Size]byte
 
 	Parts int    // acknowledged
 	Loose int    // of them, those that lie in a blob of their own
@@ -64,7 +77,10 @@ type File struct {
 	// again before the file is completed.
 	Suspect bool
 
+	Downloads int // how often it was fetched whole
+
 	CreatedAt   time.Time
+	ReceivedAt  time.Time // when a part came in last; zero before
 	CompletedAt time.Time // zero while Open
 
 	Home *share.Share // what it belongs to, as far as bytes care; loaded with the file
@@ -100,11 +116,62 @@ func PlannedParts(size, chunk int64) int {
 
 // Planned gives the number of parts the file was planned with, 0 if without plan.
 func (f *File) Planned() int {
-	if f.Chunk <= 0 || f.Size < 0 {
+	switch {
+	case f.Count > 0:
+		return f.Count
+	case f.Chunk <= 0 || f.Size < 0:
 		return 0
 	}
 	return PlannedParts(f.Size, f.Chunk)
 }
+
+// tail is where the last part begins of a file that was planned by its number of
+// parts: its size is not less.
+func (f *File) tail() int64 { return int64(f.Count-1) * f.Chunk }
+
+// Held gives how much of its account's quota the file takes. What is known of its
+// size is held from the beginning, the rest is paid by the parts that show it.
+func (f *File) Held() int64 {
+	switch {
+	case f.State == Deleted:
+		return 0
+	case f.Size != Unknown:
+		return f.Size
+	case f.Count > 0:
+		return f.tail()
+	}
+	return f.Got
+}
+
+// lengths gives the bounds on the length of part n that the plan has.
+func (f *File) lengths(n int) (least, most int64) {
+	switch {
+	case f.Count == 0:
+		return 0, math.MaxInt64 // old clients cut parts their own way
+	case n < f.Count:
+		return f.Chunk, f.Chunk
+	case f.Size != Unknown:
+		return f.Size - f.tail(), f.Size - f.tail()
+	case f.Chunk == 0:
+		return 0, math.MaxInt64
+	}
+	return 0, f.Chunk
+}
+
+// checkLength refuses a part that is not as long as its client said it would be.
+func (f *File) checkLength(n int, length int64) error {
+	least, most := f.lengths(n)
+	if least <= length && length <= most {
+		return nil
+	}
+	if least == most {
+		return fault.New(fault.Invalid, "chunk_length", "part %d of this file must have %d bytes", n, most)
+	}
+	return fault.New(fault.Invalid, "chunk_length", "part %d of this file must have at most %d bytes", n, most)
+}
+
+// whole tells that every part is there of a file that was planned by their number.
+func (f *File) whole() bool { return f.Count > 0 && f.Parts == f.Count }
 
 // Blob names the blob that the planned parts are written into.
 func (f *File) Blob() blob.ID {
@@ -121,29 +188,45 @@ const SmallMost = smallBuffer
 // fitsRow tells whether a part of this number and announced length is all of a
 // small file.
 func (f *File) fitsRow(number int, length int64) bool {
-	return number == 1 && 0 < length && length <= SmallMost && length == f.Size && f.Planned() == 1
+	return number == 1 && f.Planned() == 1 && 0 < length && length <= SmallMost &&
+		(length == f.Size || f.Size == Unknown)
 }
 
-// Slot gives the place of part n in the plan; ok is false beyond the plan.
-func (f *File) Slot(n int) (s blob.Segment, ok bool) {
-	if n < 1 || n > f.Planned() {
+// Slot gives the place in the plan of a part n with this length; ok is false for
+// one that the plan does not have.
+func (f *File) Slot(n int, length int64) (s blob.Segment, ok bool) {
+	if n < 1 || n > f.Planned() || length < 0 {
 		return blob.Segment{}, false
 	}
 	off := int64(n-1) * f.Chunk
-	return blob.Segment{Blob: f.Blob(), Offset: off, Length: min(f.Chunk, f.Size-off)}, true
+	least, most := f.lengths(n)
+	if f.Count == 0 {
+		least = min(f.Chunk, f.Size-off)
+		most = least
+	}
+	return blob.Segment{Blob: f.Blob(), Offset: off, Length: length}, least <= length && length <= most
 }
 
-// contribution is what a part in place adds to the checksum of the whole.
+// contribution is what a part in place adds to the checksum of the whole, or, while
+// the last part has not shown where that ends, to the checksum of all before it.
 func (f *File) contribution(p *Part) uint32 {
-	return blob.ShiftCRC(p.CRC, f.Size-p.Offset-p.Length)
+	end := f.Size
+	if end == Unknown {
+		end = f.tail()
+	}
+	return blob.ShiftCRC(p.CRC, end-p.Offset-p.Length)
 }
 
 func (f *File) inPlace(p *Part) bool { return p.Blob == f.Blob() }
 
 // checkPart refuses part numbers that no plan has.
 func (f *File) checkPart(n int) error {
-	if n < 1 || n > max(MaxParts, f.Planned()) {
-		return fault.New(fault.Invalid, "part_number", "part number must be between 1 and %d", max(MaxParts, f.Planned()))
+	most := max(MaxParts, f.Planned())
+	if f.Count > 0 {
+		most = f.Count
+	}
+	if n < 1 || n > most {
+		return fault.New(fault.Invalid, "part_number", "part number must be between 1 and %d", most)
 	}
 	return nil
 }
@@ -154,11 +237,16 @@ func (f *File) Accepts(now time.Time) error {
 	if err := f.Home.Alive(now); err != nil {
 		return err
 	}
-	if f.State != Open {
-		return fault.New(fault.Conflict, "file_complete", "the file is complete already")
+	switch f.State {
+	case Open:
+		return nil
+	case Deleted:
+		return fileDeleted()
 	}
-	return nil
+	return fault.New(fault.Conflict, "file_complete", "the file is complete already")
 }
+
+func fileDeleted() error { return fault.New(fault.Gone, "file_deleted", "the file has been deleted") }
 
 // takes refuses a part of n bytes in place of old (nil for a new one) if it alone is
 // longer than most, or if all parts together became too long: those of a file of
@@ -187,6 +275,12 @@ func (f *File) put(p, old *Part) {
 	_, f.Small = p.Blob.RowKey()
 	f.Parts++
 	f.Got += p.Length
+	f.ReceivedAt = p.ReceivedAt
+	if f.Size == Unknown && p.Number == f.Count {
+		// All that was summed up so far is followed by as many bytes.
+		f.Size = f.tail() + p.Length
+		f.Sum = blob.ShiftCRC(f.Sum, p.Length)
+	}
 	if f.inPlace(p) {
 		f.Sum ^= f.contribution(p)
 	} else {
@@ -269,7 +363,7 @@ func (f *File) covers(parts []Part) error {
 	if f.Size != Unknown && f.Got == f.Size && len(e.Missing) == 0 && len(parts) > 0 {
 		return nil
 	}
-	if f.Size == Unknown {
+	if f.Size == Unknown && f.Count == 0 {
 		if len(parts) == 0 {
 			return fault.Wrap(fault.Conflict, "part_missing", e, "no part has been uploaded")
 		}

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/ferry-server/ferry/internal/blob"
@@ -262,4 +263,82 @@ func (s *Service) intact(ctx context.Context, p Part) (bool, error) {
 	sum := crc32.NewIEEE()
 	n, err := io.Copy(sum, io.NewSectionReader(r, p.Offset, p.Length))
 	return err == nil && n == p.Length && sum.Sum32() == p.CRC, nil
+}
+
+// A tally counts what is read of a body.
+type tally struct {
+	io.Reader
+	n int64
+}
+
+func (t *tally) Read(p []byte) (int, error) {
+	n, err := t.Reader.Read(p)
+	t.n += int64(n)
+	return n, err
+}
+
+// nowhere is where a body goes that is only counted and summed.
+type nowhere struct{}
+
+func (nowhere) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+
+// again answers a part that came for a file that is complete: refusal, unless it
+// has the length of the part that is there. The body was taken whole, or nothing
+// of it.
+func (s *Service) again(ctx context.Context, p Put, body *tally, refusal error) (*Part, error) {
+	_, old, err := s.store.FileAndPart(ctx, p.File, p.Number)
+	if err != nil {
+		return nil, err
+	}
+	if old == nil || p.Length >= 0 && p.Length != old.Length {
+		return nil, refusal
+	}
+	if body.n == 0 {
+		_, err := take(nowhere{}, blob.Segment{}, old.Length, p)
+		if fault.Is(err, "part_too_large") {
+			return nil, refusal
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if body.n != old.Length {
+		return nil, refusal
+	}
+	return old, nil
+}
+
+// checkStep is how much is read of a file between two looks whether somebody still
+// waits for it.
+const checkStep = 64 << 20
+
+// check reads a whole file for its MD5, and gives the parts that it read.
+func (s *Service) check(ctx context.Context, f *File) ([]Part, error) {
+	parts, err := s.AllParts(ctx, f.Key)
+	if err != nil {
+		return nil, err
+	}
+	sum := md5.New()
+	for _, p := range parts {
+		c := blob.Content{}.Append(p.Segment)
+		for at := int64(0); at < p.Length; at += checkStep {
+			if err := ctx.Err(); err != nil {
+				return nil, err // nobody waits for it any more
+			}
+			if _, err := blob.Copy(ctx, sum, s.blobs, c, at, min(checkStep, p.Length-at)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !bytes.Equal(sum.Sum(nil), f.WantMD5[:]) {
+		return nil, fault.New(fault.Conflict, "file_digest", "the file is not what its MD5 says")
+	}
+	return parts, nil
+}
+
+// samePlaces tells whether two lists are of the same acknowledged bytes.
+func samePlaces(a, b []Part) bool {
+	return slices.EqualFunc(a, b, func(x, y Part) bool {
+		return x.Number == y.Number && x.Segment == y.Segment && x.CRC == y.CRC
+	})
 }

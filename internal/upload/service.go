@@ -36,10 +36,12 @@ type Store interface {
 	// PutPart loads the file and the part of this number that is acknowledged
 	// (nil if none), runs change on them, and saves the file's counters, the new
 	// part and the jobs, all in one transaction that no other change of the file
-	// can enter. It may run change more than once. If the new part reserves
-	// quota, the home's account pays by a conditional update, and the home's
-	// size grows: Full "quota_exceeded" when there is no room, and nothing is
-	// saved. If change fails, so does PutPart with the same error. It
+	// can enter. It may run change more than once. What File.Held grew by, the
+	// home's account pays by a conditional update, and the home's size grows:
+	// Full "quota_exceeded" when the account has no room, TooLarge
+	// "transfer_too_large" when the home would pass its own limit, and nothing is
+	// saved. When change made the file complete, the home's counter of open files
+	// goes down by one. If change fails, so does PutPart with the same error. It
 	// returns once the transaction is on stable storage.
 	PutPart(ctx context.Context, file Key, number int, change func(f *File, old *Part) (*NewPart, error)) error
 
@@ -48,23 +50,31 @@ type Store interface {
 	// transaction. When change made the file complete, the parts in drop are
 	// forgotten, and the home's counter of open files goes down by one, in the
 	// same transaction and by a conditional update. Of a file that was complete
-	// already nothing is saved.
+	// already, or deleted, nothing is saved.
 	Complete(ctx context.Context, id ID, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) (*File, error)
 
 	// Rework is Complete for an open file that stays open: its counters, its
-	// mark and which parts it has may change.
+	// mark and which parts it has may change; what File.Held shrank by is given
+	// back.
 	Rework(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) error
 
 	// Suspect marks the file: its parts are to be read again.
 	Suspect(ctx context.Context, file Key) error
+
+	// DeletedBlobs gives the blobs of a file that was deleted, none for another;
+	// DropParts forgets its parts, and what lies beside its row.
+	DeletedBlobs(ctx context.Context, file Key) ([]blob.ID, error)
+	DropParts(ctx context.Context, file Key) error
 }
+
+// JobPurge removes the bytes of a deleted file. ID: its key.
+const JobPurge = "file.purge"
 
 // A NewPart is what PutPart saves.
 type NewPart struct {
 	Part
-	Bytes   []byte // of a small file, to be kept beside its row; nil: they are in a blob
-	Reserve int64  // bytes of quota that the home has to be given for it
-	Jobs    []job.Job
+	Bytes []byte // of a small file, to be kept beside its row; nil: they are in a blob
+	Jobs  []job.Job
 }
 
 // Limits of a Service.
@@ -106,6 +116,10 @@ type Put struct {
 	Body    io.Reader
 	WantMD5 []byte // what the sender says it is; nil: not said
 	MD5     bool   // compute it, because the answer has to carry it
+
+	// Again lets the sender of a file that is complete send a part of it once more:
+	// one of the same length is accepted, and changes nothing.
+	Again bool
 }
 
 // Put takes one part. When it returns without error, the part's bytes and the
@@ -114,11 +128,24 @@ type Put struct {
 // The same bytes again are the same part; other bytes replace it as a whole
 // until the file is complete. Faults: NotFound "file_unknown" for a file that is
 // not there or another's, "upload_unknown" for another upload id, Gone for one
-// whose home has ended, Conflict "file_complete", Invalid "part_number",
-// "incomplete_body", "digest_mismatch", TooLarge "part_too_large", Full
-// "disk_full" or "quota_exceeded"; whatever Body.Read returned that is a fault
-// comes back as it is.
+// whose home has ended and "file_deleted", Conflict "file_complete", Invalid
+// "part_number", "chunk_length", "incomplete_body", "digest_mismatch", TooLarge
+// "part_too_large" or "transfer_too_large", Full "disk_full" or "quota_exceeded";
+// whatever Body.Read returned that is a fault comes back as it is.
 func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
+	if !p.Again {
+		return s.put(ctx, p)
+	}
+	body := &tally{Reader: p.Body}
+	p.Body = body
+	part, err := s.put(ctx, p)
+	if fault.Is(err, "file_complete") {
+		return s.again(ctx, p, body, err)
+	}
+	return part, err
+}
+
+func (s *Service) put(ctx context.Context, p Put) (*Part, error) {
 	// The claim comes before the look at the rows: whoever had it before has by
 	// then committed a row or given up.
 	c := claim{p.File, p.Number}
@@ -133,10 +160,20 @@ func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
 	if err := s.mayPut(ctx, f, old, p); err != nil {
 		return nil, err
 	}
+	part, err := s.place(ctx, f, old, p, claimed)
+	if err != nil {
+		return nil, err
+	}
+	return part, s.settle(ctx, f)
+}
+
+// place takes a part to where it belongs. When it returns without error, f is as
+// it was saved.
+func (s *Service) place(ctx context.Context, f *File, old *Part, p Put, claimed bool) (*Part, error) {
 	if f.fitsRow(p.Number, p.Length) {
 		return s.putRow(ctx, f, old, p)
 	}
-	if slot, ok := f.Slot(p.Number); ok && claimed && old == nil && !f.Suspect && p.Length == slot.Length {
+	if slot, ok := f.Slot(p.Number, p.Length); ok && claimed && old == nil && !f.Suspect {
 		w, err := s.blobs.Edit(ctx, slot.Blob)
 		if err == nil {
 			return s.putInPlace(ctx, f, w, slot, p)
@@ -158,6 +195,11 @@ func (s *Service) putInPlace(ctx context.Context, f *File, w blob.Writer, slot b
 		err = errors.Join(err, s.suspect(ctx, f))
 	}
 	if err != nil {
+		if f.Count == 1 && f.Size == Unknown {
+			// Nothing of its size was reserved, and nobody else writes to this blob:
+			// its only slot is claimed.
+			s.discard(ctx, slot.Blob)
+		}
 		return nil, err
 	}
 	part, err = s.record(ctx, f, part, nil)
@@ -204,6 +246,11 @@ func (s *Service) mayPut(ctx context.Context, f *File, old *Part, p Put) error {
 	if err := f.Accepts(s.now()); err != nil {
 		return err
 	}
+	if p.Length >= 0 {
+		if err := f.checkLength(p.Number, p.Length); err != nil {
+			return err
+		}
+	}
 	n := max(p.Length, 0)
 	if err := f.takes(n, old, s.most(f)); err != nil {
 		return err
@@ -213,10 +260,13 @@ func (s *Service) mayPut(ctx context.Context, f *File, old *Part, p Put) error {
 
 // most is the length that no part of the file may pass: all of the file.
 func (s *Service) most(f *File) int64 {
-	if f.Size == Unknown {
-		return s.limits.MaxFile
+	if f.Size != Unknown {
+		return f.Size
 	}
-	return f.Size
+	if most := f.Home.MaxSize; most > 0 {
+		return min(most, s.limits.MaxFile)
+	}
+	return s.limits.MaxFile
 }
 
 // room refuses bytes that would eat into the room kept for the database.
@@ -242,7 +292,12 @@ func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Par
 	if err != nil {
 		return nil, err
 	}
-	part, err := s.pour(ctx, w, blob.Segment{Blob: own, Length: s.most(f)}, p)
+	limit := s.most(f)
+	_, planned := f.lengths(p.Number)
+	part, err := s.pour(ctx, w, blob.Segment{Blob: own, Length: min(planned, limit)}, p)
+	if f.Count > 0 && planned <= limit && fault.Is(err, "part_too_large") {
+		err = f.checkLength(p.Number, planned+1) // the plan has a word for it
+	}
 	var there *Part
 	if err == nil {
 		there, err = s.there(ctx, f, old, part, nil)
@@ -278,16 +333,17 @@ func (s *Service) there(ctx context.Context, f *File, old, part *Part, bytes []b
 	if err != nil || !same || part.MD5 != nil && old.MD5 == nil {
 		return nil, err
 	}
-	f, now, err := s.store.FileAndPart(ctx, f.ID, part.Number)
+	fresh, now, err := s.store.FileAndPart(ctx, f.ID, part.Number)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Accepts(s.now()); err != nil {
+	if err := fresh.Accepts(s.now()); err != nil {
 		return nil, err
 	}
 	if now == nil || now.Segment != old.Segment || now.CRC != old.CRC {
 		return nil, nil
 	}
+	*f = *fresh
 	return now, nil
 }
 
@@ -298,6 +354,7 @@ func (s *Service) record(ctx context.Context, f *File, part *Part, bytes []byte)
 	// breaks now must not tear the transaction.
 	ctx = context.WithoutCancel(ctx)
 	part.ReceivedAt = s.now()
+	var saved File
 	err := s.store.PutPart(ctx, f.Key, part.Number, func(f *File, old *Part) (*NewPart, error) {
 		if err := f.Accepts(part.ReceivedAt); err != nil {
 			return nil, err
@@ -305,26 +362,45 @@ func (s *Service) record(ctx context.Context, f *File, part *Part, bytes []byte)
 		if f.Suspect && f.inPlace(part) {
 			return nil, fault.New(fault.Internal, "sync_failed", "bytes written beside this part may be lost")
 		}
+		if err := f.checkLength(part.Number, part.Length); err != nil {
+			return nil, err
+		}
 		if err := f.takes(part.Length, old, s.most(f)); err != nil {
 			return nil, err
 		}
 		n := &NewPart{Part: *part, Bytes: bytes}
-		if f.Size == Unknown {
-			n.Reserve = part.Length
-			if old != nil {
-				n.Reserve -= old.Length
-			}
-		}
 		if old != nil && !f.inPlace(old) {
 			n.Jobs = append(n.Jobs, job.Job{Kind: share.JobRemoveBlob, ID: string(old.Blob), RunAt: part.ReceivedAt})
 		}
 		f.put(part, old)
+		if f.whole() && f.Got == f.Size && f.Loose == 0 && !f.Suspect && f.WantMD5 == nil {
+			// The counters tell all, so it costs no transaction of its own.
+			if err := f.complete(part.ReceivedAt, nil); err != nil {
+				return nil, err
+			}
+		}
+		saved = *f
 		return n, nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	*f = saved
 	return part, nil
+}
+
+// settle completes a file that is complete with its last part, where that could not
+// be done as the part was recorded. One with an MD5 of the whole is read for it, so
+// it waits until somebody asks: see check.
+func (s *Service) settle(ctx context.Context, f *File) error {
+	if !f.whole() || f.State != Open || f.WantMD5 != nil {
+		return nil
+	}
+	_, err := s.Complete(ctx, f.ID, CompleteOptions{})
+	if fault.Is(err, "part_missing") {
+		return nil // others were found damaged; this one is there, as its sender is told
+	}
+	return err
 }
 
 // CompleteOptions says what a client wants of a completion.
@@ -341,22 +417,36 @@ type CompleteOptions struct {
 // metadata; no byte of a body is read or written. Completing again changes
 // nothing and succeeds. Faults: those of File.Accepts, Conflict "part_missing"
 // and Invalid "size_mismatch", both with an *Incomplete as their cause.
-func (s *Service) Complete(ctx context.Context, id ID, o CompleteOptions) (*File, error) {
-	done, err := s.complete(ctx, id, o)
-	if fault.Is(err, "file_suspect") {
-		f, err := s.store.File(ctx, id)
-		if err == nil {
-			err = s.reread(ctx, f)
+//
+// Only two kinds of files are read: one that a failed sync made suspect, and one of
+// several parts whose client gave an MD5 of the whole (Conflict "file_digest" when
+// it is not that). An MD5 cannot be combined from those of the parts, so there is no
+// other way to keep the promise; it is done here and not by a job, because the
+// client is to be told by the answer to its completion.
+func (s *Service) Complete(ctx context.Context, id ID, o CompleteOptions) (done *File, err error) {
+	var read []Part // what the MD5 was found right of
+	for range 3 {   // others may send parts again meanwhile
+		done, err = s.complete(ctx, id, o, read)
+		if !fault.Is(err, "file_suspect") && !fault.Is(err, "file_unread") {
+			return done, err
 		}
-		if err != nil {
-			return nil, err
+		f, ferr := s.store.File(ctx, id)
+		if ferr != nil {
+			return nil, ferr
 		}
-		return s.complete(ctx, id, o)
+		if f.Suspect {
+			ferr = s.reread(ctx, f)
+		} else {
+			read, ferr = s.check(ctx, f)
+		}
+		if ferr != nil {
+			return nil, ferr
+		}
 	}
-	return done, err
+	return nil, err
 }
 
-func (s *Service) complete(ctx context.Context, id ID, o CompleteOptions) (*File, error) {
+func (s *Service) complete(ctx context.Context, id ID, o CompleteOptions, read []Part) (*File, error) {
 	return s.store.Complete(context.WithoutCancel(ctx), id, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
 		if o.May != nil {
 			if err := o.May(f); err != nil {
@@ -365,6 +455,15 @@ func (s *Service) complete(ctx context.Context, id ID, o CompleteOptions) (*File
 		}
 		if f.Suspect && f.State == Open {
 			return nil, nil, fault.New(fault.Unavailable, "file_suspect", "the file is being read again, try once more")
+		}
+		if f.WantMD5 != nil && f.whole() && f.State == Open {
+			all, err := parts()
+			if err != nil {
+				return nil, nil, err
+			}
+			if !samePlaces(all, read) {
+				return nil, nil, fault.New(fault.Unavailable, "file_unread", "the file is being read, try once more")
+			}
 		}
 		if o.Choose == nil || f.State == Complete {
 			return nil, nil, f.complete(s.now(), parts)
@@ -444,6 +543,9 @@ func (s *Service) Parts(ctx context.Context, file Key, after, n int) ([]Part, er
 
 // Content gives where the bytes of a complete file lie.
 func (s *Service) Content(ctx context.Context, f *File) (blob.Content, error) {
+	if f.State == Deleted {
+		return nil, fileDeleted()
+	}
 	if f.State != Complete {
 		return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
 	}
@@ -461,6 +563,21 @@ func (s *Service) File(ctx context.Context, who account.ID, fid ID) (*File, erro
 		return nil, fileUnknown()
 	}
 	return f, nil
+}
+
+// Purge removes the bytes of a deleted file: the blobs, then the rows that named
+// them. It is how jobs of kind JobPurge are done.
+func (s *Service) Purge(ctx context.Context, j job.Job) error {
+	blobs, err := s.store.DeletedBlobs(ctx, Key(j.ID))
+	if err != nil || len(blobs) == 0 {
+		return err
+	}
+	for _, b := range blobs {
+		if err := s.blobs.Remove(ctx, b); err != nil {
+			return err
+		}
+	}
+	return s.store.DropParts(ctx, Key(j.ID))
 }
 
 // Page is how many files one step of Files loads.

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 )
@@ -122,6 +124,21 @@ func runEverything(w world) {
 	_, _ = w.Links(w.ctx, "x")
 	_, _ = w.Next(w.ctx)
 	_, _ = w.Certs().Get(w.ctx, "x")
+	_, _, _ = w.TransferByTrack(w.ctx, "x")
+	_, _ = w.TransferByKey(w.ctx, "x")
+	_, _ = w.FileNamed(w.ctx, "x", "x")
+	_, _ = w.Recipients(w.ctx, "x", "", 10)
+	_, _ = w.RecipientsOf(w.ctx, []share.Key{"x"})
+	_, _ = w.Recipient(w.ctx, "x")
+	_, _ = w.DownloadRecords(w.ctx, "x", "", 10)
+	_, _ = w.SentPage(w.ctx, w.acc, "", 10)
+	_, _ = w.SentPage(w.ctx, w.acc, "x", 10)
+	_, _ = w.InboxPage(w.ctx, "a@x.y", transfer.Place{}, 10)
+	_, _ = w.InboxPage(w.ctx, "a@x.y", transfer.Place{At: now, Key: "x"}, 10)
+	_, _ = w.DeletedBlobs(w.ctx, "x")
+	later := now.Add(99 * time.Hour)
+	_, err = w.SweepDownloads(w.ctx, later, later, later, 10)
+	w.must(err)
 	o := w.object("key")
 	_, _ = w.PutObject(w.ctx, o)
 	o = w.object("key")

@@ -29,13 +29,13 @@ import (
 
 // What *DB is for the core.
 var (
-	_ account.Store  = (*DB)(nil)
-	_ share.Store    = (*DB)(nil)
-	_ upload.Store   = (*DB)(nil)
-	_ transfer.Store = (*DB)(nil)
-	_ board.Store    = (*DB)(nil)
-	_ contact.Store  = (*DB)(nil)
-	_ job.Queue      = (*DB)(nil)
+	_ account.Store      = (*DB)(nil)
+	_ share.Store        = (*DB)(nil)
+	_ upload.Store       = (*DB)(nil)
+	_ transfer.DeskStore = (*DB)(nil)
+	_ board.Store        = (*DB)(nil)
+	_ contact.Store      = (*DB)(nil)
+	_ job.Queue          = (*DB)(nil)
 )
 
 // A DB is an open database. It is safe for concurrent use.

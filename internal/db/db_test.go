@@ -119,6 +119,20 @@ func (w world) create(a account.ID, sizes ...int64) (*transfer.Transfer, []*uplo
 	return t, files
 }
 
+// sending makes a transfer that is open to later files, for these recipients.
+func (w world) sending(to ...string) (*transfer.Transfer, []*transfer.Recipient) {
+	t, _ := w.draft(w.acc)
+	t.Sealed = false
+	t.Sending = transfer.Sending{Track: w.ids.Text(id.Base62, 22), Sender: "alice@x.y", Recipients: len(to)}
+	var all []*transfer.Recipient
+	for _, a := range to {
+		all = append(all, &transfer.Recipient{
+			Key: transfer.RecipientKey(w.ids.Key()), Home: t.Key, Address: a, Track: w.ids.Text(id.Base62, 22),
+		})
+	}
+	return t, all
+}
+
 func (w world) createBoard(a account.ID, items ...board.Item) *board.Board {
 	w.t.Helper()
 	t, _ := w.draft(a)

@@ -19,6 +19,7 @@ import (
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/testenv"
+	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 )
 
@@ -76,6 +77,7 @@ func (w world) tables() map[string][]string {
 	for _, table := range []string{
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
 		"objects", "contact_books", "contacts", "contact_groups", "contact_members", "outbox",
+		"contents", "recipients", "downloads", "claims", "password_tries",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }
 		switch e := w.engine.(type) {
@@ -123,6 +125,30 @@ func (w world) changes() map[string]func() error {
 	w.setState(forgotten.Key, share.Purged)
 	draft, draftFiles := w.draft(w.acc, 1, 2, 3)
 	items := []board.Item{w.item(nil, 1), w.link(), w.item(nil, 2)}
+	sent, to := w.sending("a@x.y", "b@x.y")
+	w.must(w.CreateSending(w.ctx, sent, to))
+	w.must(w.CountPasswordTry(w.ctx, sent.Key, "guesser", now, now.Add(-time.Hour), 10))
+	ended, _ := w.sending()
+	w.must(w.CreateSending(w.ctx, ended, nil))
+	w.setState(ended.Key, share.Deleted)
+	another, others := w.sending("c@x.y")
+	file := w.files(&sent.Share, 30)[0]
+	file.Ident = "ident"
+	_, removedFiles := w.create(w.acc, 9)
+	w.must(w.put(removedFiles[0], 1, 9, ""))
+	limited, lf := w.create(w.acc, 9)
+	_, err := w.UpdateTransfer(w.ctx, limited.ID, func(t *transfer.Transfer) ([]job.Job, error) {
+		t.MaxDownloads = 5
+		return nil, nil
+	})
+	w.must(err)
+	record := transfer.Record{Key: w.ids.Key(), Home: limited.Key, Item: lf[0].Key, Holder: "holder", At: now}
+	_, err = w.ClaimDownload(w.ctx, limited.Key, "holder", string(lf[0].Key), now, now.Add(time.Hour))
+	w.must(err)
+	w.must(w.EndDownload(w.ctx, record, true, func(_ *transfer.Transfer, r *transfer.Record, _ *transfer.Claim) []job.Job {
+		r.Bytes, r.Spans = 4, transfer.Spans{{Off: 0, N: 4}}
+		return nil
+	}))
 	changes := w.contactChanges()
 	maps.Copy(changes, w.letterChanges())
 	maps.Copy(changes, map[string]func() error{
@@ -141,9 +167,60 @@ func (w world) changes() map[string]func() error {
 		"UseSetup": func() error {
 			return w.UseSetup(w.ctx, hashOf("token"), &account.Account{ID: "admin", Email: "admin@example.com", Admin: true})
 		},
-		"CountCall": func() error { return w.CountCall(w.ctx, "k", 1, 10) },
-		"Claim":     func() error { _, err := w.Claim(w.ctx, now, 2); return err },
-		"DropFiles": func() error { return w.DropFiles(w.ctx, gone.Key, []string{string(old[0].Key)}) },
+		"CountCall":     func() error { return w.CountCall(w.ctx, "k", 1, 10) },
+		"Claim":         func() error { _, err := w.Claim(w.ctx, now, 2); return err },
+		"DropFiles":     func() error { return w.DropFiles(w.ctx, gone.Key, []string{string(old[0].Key)}) },
+		"CreateSending": func() error { return w.CreateSending(w.ctx, another, others) },
+		"AddFile": func() error {
+			_, err := w.AddFile(w.ctx, sent.Key, file, func(*transfer.Transfer) error { return nil })
+			return err
+		},
+		"ChangeFile": func() error {
+			_, err := w.ChangeFile(w.ctx, removedFiles[0].ID, func(f *upload.File) ([]job.Job, error) {
+				f.State, f.Ident = upload.Deleted, ""
+				return []job.Job{{Kind: upload.JobPurge, ID: string(f.Key), RunAt: now}}, nil
+			})
+			return err
+		},
+		"DispatchTransfer": func() error {
+			_, err := w.DispatchTransfer(w.ctx, sent.ID, now, func(t *transfer.Transfer) ([]job.Job, error) {
+				t.State, t.Notify = share.Ready, true
+				return nil, nil
+			})
+			return err
+		},
+		"AddRecipients": func() error {
+			_, more := w.sending("d@x.y", "e@x.y")
+			for _, r := range more {
+				r.Home = sent.Key
+			}
+			_, err := w.AddRecipients(w.ctx, sent.ID, more, 10, now, func(*transfer.Transfer) error { return nil })
+			return err
+		},
+		"RecoverTransfer": func() error {
+			_, err := w.RecoverTransfer(w.ctx, ended.ID, func(t *transfer.Transfer) ([]job.Job, error) {
+				t.State = share.Open
+				return nil, nil
+			})
+			return err
+		},
+		"NoteDelivery":       func() error { return w.NoteDelivery(w.ctx, to[0].Key, now, "gone") },
+		"CountPasswordTry":   func() error { return w.CountPasswordTry(w.ctx, sent.Key, "guesser", now, now.Add(-time.Hour), 10) },
+		"ForgivePasswordTry": func() error { return w.ForgivePasswordTry(w.ctx, sent.Key, "guesser") },
+		"ClaimDownload": func() error {
+			_, err := w.ClaimDownload(w.ctx, limited.Key, "another", "", now, now.Add(time.Hour))
+			return err
+		},
+		"EndDownload": func() error {
+			return w.EndDownload(w.ctx, record, true, func(t *transfer.Transfer, r *transfer.Record, c *transfer.Claim) []job.Job {
+				r.WholeAt, r.Spans = now, nil
+				t.Downloads++
+				t.Noticed++
+				c.Used = true
+				return []job.Job{{Kind: transfer.LetterFirstDownload, ID: string(t.Key), RunAt: now}}
+			})
+		},
+		"DropParts": func() error { return w.DropParts(w.ctx, removedFiles[0].Key) },
 		"Forget":    func() error { _, err := w.Forget(w.ctx, now.Add(999*time.Hour), 10); return err },
 	})
 	return changes

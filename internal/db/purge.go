@@ -111,6 +111,10 @@ func (d *DB) Forget(ctx context.Context, before time.Time, n int) (gone int, err
 		}
 		for _, k := range keys {
 			t.exec(`delete from links where home = $1`, k)
+			t.exec(`delete from recipients where home = $1`, k)
+			t.exec(`delete from downloads where home = $1`, k)
+			t.exec(`delete from claims where home = $1`, k)
+			t.exec(`delete from password_tries where home = $1`, k)
 			t.exec(`delete from objects where share = (select id from shares where key = $1)`, k)
 			t.exec(`delete from shares where key = $1`, k)
 		}
@@ -149,10 +153,15 @@ func (d *DB) Promised(ctx context.Context, ids []blob.ID) (map[blob.ID]bool, err
 }
 
 func selectPromised() string {
-	places := make([]string, askAtOnce)
+	in := inPlaces(askAtOnce)
+	return `select key from files where state <= 2 and key in ` + in + ` union all select blob from parts where blob <> '' and blob in ` + in
+}
+
+// inPlaces gives the text of a list of n parameters, from the first one on.
+func inPlaces(n int) string {
+	places := make([]string, n)
 	for i := range places {
 		places[i] = "$" + strconv.Itoa(i+1)
 	}
-	in := "(" + strings.Join(places, ", ") + ")"
-	return `select key from files where state <= 2 and key in ` + in + ` union all select blob from parts where blob <> '' and blob in ` + in
+	return "(" + strings.Join(places, ", ") + ")"
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
-	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 )
 
@@ -76,20 +75,8 @@ func (d *DB) update(
 		if err != nil {
 			return err
 		}
-		if s.State < before.State {
-			return fault.New(fault.Internal, "state_backwards", "a share was to go from %v back to %v", before.State, s.State)
-		}
-		if *s != before {
-			s.Version++
-			t.exec(`
-				update shares set state = $1, name = $2, message = $3, sealed = $4, idle = $5, ready_at = $6,
-					expires_at = $7, version = $8, locked = $9, blocked = $10, cancelled = $11, purging = $12, max_downloads = $13
-				where key = $14`,
-				s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.Blocked, s.Cancelled,
-				s.Purging, s.MaxDownloads, s.Key)
-		}
-		if before.State <= share.Ready && s.State > share.Ready {
-			release(t, s)
+		if err := saveShare(t, before, s, *s != before); err != nil {
+			return err
 		}
 		insertJobs(t, jobs)
 		return nil
@@ -98,6 +85,30 @@ func (d *DB) update(
 		return nil, err
 	}
 	return s, nil
+}
+
+// saveShare saves what a change made of a locked share that was like before.
+func saveShare(t tx, before share.Share, s *share.Share, changed bool) error {
+	if s.State < before.State {
+		return fault.New(fault.Internal, "state_backwards", "a share was to go from %v back to %v", before.State, s.State)
+	}
+	if changed {
+		writeShare(t, s)
+	}
+	if before.State <= share.Ready && s.State > share.Ready {
+		release(t, s)
+	}
+	return nil
+}
+
+func writeShare(t tx, s *share.Share) {
+	s.Version++
+	t.exec(`
+		update shares set state = $1, name = $2, message = $3, sealed = $4, idle = $5, ready_at = $6, expires_at = $7,
+			version = $8, locked = $9, blocked = $10, cancelled = $11, purging = $12, max_downloads = $13
+		where key = $14`,
+		s.State, s.Name, s.Message, s.Sealed, s.Idle, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.Blocked, s.Cancelled,
+		s.Purging, s.MaxDownloads, s.Key)
 }
 
 // release gives back what the share held of its account's quota. The share is locked.
@@ -136,13 +147,7 @@ func grow(t tx, s *share.Share, n int64) {
 // createShare adds a share with what it holds.
 func (d *DB) createShare(ctx context.Context, s *share.Share, files []*upload.File, links []*board.Link) error {
 	err := d.write(ctx, func(t tx) error {
-		t.exec(`
-			insert into shares (key, id, kind, account, room, state, code, hash, name, message, sealed, files, open_files,
-				size, reserved, idle, created_at, ready_at, expires_at, version, locked, max_size, max_downloads)
-			values ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19, $20, $21,
-				$22)`,
-			s.Key, s.ID, s.Kind, s.Owner.Account, s.Owner.Room, s.State, s.Code, s.Hash, s.Name, s.Message, s.Sealed, s.Files,
-			s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.MaxSize, s.MaxDownloads)
+		insertShare(t, s)
 		insertFiles(t, s.Key, files)
 		insertLinks(t, s.Key, links)
 		// Last, because every other creation of the account waits for this row.
@@ -152,43 +157,17 @@ func (d *DB) createShare(ctx context.Context, s *share.Share, files []*upload.Fi
 	return taken(err, idTaken())
 }
 
+func insertShare(t tx, s *share.Share) {
+	t.exec(`
+		insert into shares (key, id, kind, account, room, state, code, hash, name, message, sealed, files, open_files,
+			size, reserved, idle, created_at, ready_at, expires_at, version, locked, max_size, max_downloads)
+		values ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19, $20, $21,
+			$22)`,
+		s.Key, s.ID, s.Kind, s.Owner.Account, s.Owner.Room, s.State, s.Code, s.Hash, s.Name, s.Message, s.Sealed, s.Files,
+		s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.MaxSize, s.MaxDownloads)
+}
+
 func idTaken() error { return fault.New(fault.Conflict, "id_taken", "the name is in use") }
-
-// CreateTransfer implements transfer.Store.
-func (d *DB) CreateTransfer(ctx context.Context, t *transfer.Transfer, files []*upload.File) error {
-	return d.createShare(ctx, &t.Share, files, nil)
-}
-
-// Transfer implements transfer.Store.
-func (d *DB) Transfer(ctx context.Context, id share.ID) (*transfer.Transfer, error) {
-	s, err := d.ByID(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if s.Kind != share.Transfer {
-		return nil, share.NotFound()
-	}
-	return &transfer.Transfer{Share: *s}, nil
-}
-
-// UpdateTransfer implements transfer.Store.
-func (d *DB) UpdateTransfer(
-	ctx context.Context, id share.ID, change func(*transfer.Transfer) ([]job.Job, error),
-) (*transfer.Transfer, error) {
-	s, err := d.update(ctx, `s.id = $1`, id, func(s *share.Share) ([]job.Job, error) {
-		if s.Kind != share.Transfer {
-			return nil, share.NotFound()
-		}
-		t := transfer.Transfer{Share: *s}
-		jobs, err := change(&t)
-		*s = t.Share
-		return jobs, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &transfer.Transfer{Share: *s}, nil
-}
 
 // Due implements share.Store.
 func (d *DB) Due(ctx context.Context, now time.Time, n int) (keys []share.Key, err error) {

@@ -1,9 +1,12 @@
-// Package transfer is files on their way to people: made with their files, filled
-// part by part, finalized, and from then on open to whoever holds the link.
+// Package transfer is files on their way to people: made, filled part by part,
+// finalized, and from then on open to whoever holds a link.
 //
-// It owns what a transfer may hold and when it may be finalized. Bytes are left
-// to package upload, the end of a transfer's life to package share, ids and
-// wording to the door of the API that is spoken. Start at Service.
+// It owns what a transfer may hold, when it may be finalized, whom it is for, who
+// may see what of it, and what was fetched of it. Bytes are left to package
+// upload, the end of a transfer's life to package share, letters to package notify,
+// ids and wording to the door of the API that is spoken. Start at Service for
+// transfers that are sealed when they are made, at Desk for those that have a
+// sender, recipients and files that come later.
 package transfer
 
 import (
@@ -21,7 +24,10 @@ import (
 )
 
 // A Transfer is a share of kind share.Transfer.
-type Transfer struct{ share.Share }
+type Transfer struct {
+	share.Share
+	Sending
+}
 
 // Finalize closes t to new files and opens it for download. Finalizing again
 // changes nothing and succeeds.
@@ -32,14 +38,22 @@ func (t *Transfer) Finalize(now time.Time) error {
 	if t.State == share.Ready {
 		return nil
 	}
+	if err := t.filled(); err != nil {
+		return err
+	}
+	t.State = share.Ready
+	t.ReadyAt = now
+	return nil
+}
+
+// filled returns nil when no file is open.
+func (t *Transfer) filled() error {
 	switch n := t.OpenFiles; { // a counter: finalizing must not read ten thousand files
 	case n == 1:
 		return fault.New(fault.Conflict, "file_incomplete", "1 file has not been uploaded")
 	case n > 1:
 		return fault.New(fault.Conflict, "file_incomplete", "%d files have not been uploaded", n)
 	}
-	t.State = share.Ready
-	t.ReadyAt = now
 	return nil
 }
 
@@ -55,7 +69,8 @@ type Store interface {
 	// "transfer_unknown".
 	Transfer(ctx context.Context, id share.ID) (*Transfer, error)
 
-	// UpdateTransfer is share.Store's Update, by the public id.
+	// UpdateTransfer is share.Store's Update, by the public id. Of a Sending, the
+	// counters and Track are not change's to change either.
 	UpdateTransfer(ctx context.Context, id share.ID, change func(*Transfer) ([]job.Job, error)) (*Transfer, error)
 }
 
@@ -106,7 +121,7 @@ type DraftFile struct {
 // TooLarge "transfer_too_large", Full "quota_exceeded" or "disk_full".
 func (s *Service) Create(ctx context.Context, who account.Actor, d Draft) (*Transfer, []*upload.File, error) {
 	now := s.now()
-	t := &Transfer{share.Share{
+	t := &Transfer{Share: share.Share{
 		Key: share.Key(s.ids.Key()), ID: d.ID, Kind: share.Transfer, Owner: who.Owner, State: share.Open,
 		Code: d.Code, Hash: d.Hash, Name: d.Name, Message: d.Message, Sealed: d.Sealed,
 		Files: len(d.Files), OpenFiles: len(d.Files), CreatedAt: now, ExpiresAt: now.Add(s.limits.Keep),
@@ -181,7 +196,7 @@ func (s *Service) File(ctx context.Context, who account.Actor, tid share.ID, fid
 }
 
 func (s *Service) mayFile(f *upload.File, who account.Actor, tid share.ID) error {
-	if f.Home.Kind != share.Transfer || f.Home.ID != tid || f.Home.Owner != who.Owner {
+	if f.Home.Kind != share.Transfer || f.Home.ID != tid || f.Home.Owner != who.Owner || f.State == upload.Deleted {
 		return fault.New(fault.NotFound, "file_unknown", "no such file")
 	}
 	return f.Home.Alive(s.now())

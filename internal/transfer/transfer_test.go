@@ -18,7 +18,7 @@ func TestFinalizeTellsHowManyFilesAreOpen(t *testing.T) {
 		{"several", 2, "conflict (file_incomplete): 2 files have not been uploaded"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tr := Transfer{share.Share{State: share.Open, OpenFiles: tt.open, ExpiresAt: now.Add(time.Hour)}}
+			tr := Transfer{Share: share.Share{State: share.Open, OpenFiles: tt.open, ExpiresAt: now.Add(time.Hour)}}
 			if err := tr.Finalize(now); err == nil || err.Error() != tt.want || tr.State != share.Open {
 				t.Errorf("%v in state %v, want %q", err, tr.State, tt.want)
 			}

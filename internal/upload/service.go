@@ -565,6 +565,22 @@ func (s *Service) File(ctx context.Context, who account.ID, fid ID) (*File, erro
 	return f, nil
 }
 
+// Settle completes the files of a share that have all their parts, and were not
+// complete with the last of them: those with an MD5 of the whole, and what a crash
+// left. Faults: see Complete.
+func (s *Service) Settle(ctx context.Context, home *share.Share) error {
+	return s.Files(ctx, home, func(f *File) error {
+		if f.State != Open || !f.whole() {
+			return nil
+		}
+		_, err := s.Complete(ctx, f.ID, CompleteOptions{})
+		if fault.Is(err, "part_missing") || fault.Is(err, "file_deleted") {
+			return nil // found damaged, or taken out, meanwhile: the counter of open files knows
+		}
+		return err
+	})
+}
+
 // Purge removes the bytes of a deleted file: the blobs, then the rows that named
 // them. It is how jobs of kind JobPurge are done.
 func (s *Service) Purge(ctx context.Context, j job.Job) error {

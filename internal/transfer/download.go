@@ -1,0 +1,342 @@
+package transfer
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
+)
+
+type downloadStore interface {
+	// ClaimDownload lets the holder fetch the item of a transfer that has a limit, before
+	// the first byte. A claim of theirs that lives, and under which the item has
+	// not been fetched whole, serves again; else a new one is taken by a
+	// conditional update, and lives until then: Gone "downloads_used" when all are
+	// out. Of a transfer without limit nothing is claimed: the answer is false.
+	ClaimDownload(ctx context.Context, home share.Key, holder, item string, now, until time.Time) (bool, error)
+
+	// EndDownload loads the transfer, the record of this holder and item that is not
+	// whole yet (a new one with the given values if there is none), and their
+	// claim, nil where there is none; runs change on them; and saves the record,
+	// the claim, what change counted on the transfer, and the jobs. A record that
+	// became whole is counted on its file and recipient. A claim that change let
+	// go is dropped.
+	EndDownload(ctx context.Context, r Record, claimed bool, change func(*Transfer, *Record, *Claim) []job.Job) error
+
+	// DownloadRecords gives up to n records of a transfer after the given key.
+	DownloadRecords(ctx context.Context, home share.Key, after string, n int) ([]*Record, error)
+
+	// SweepDownloads forgets up to n password tries begun before the first moment, whose
+	// and from where records are that were begun before the second, and claims
+	// that ended before the third: one under which nothing was fetched whole
+	// returns. More tells that there is more to do.
+	SweepDownloads(ctx context.Context, tries, records, claims time.Time, n int) (more bool, err error)
+}
+
+// A Record is what one holder fetched of one item. It grows with every answer until
+// all of the item has arrived; what is fetched after that is a new one.
+type Record struct {
+	Key       string
+	Home      share.Key
+	Item      upload.Key // empty: all files as an archive
+	Holder    string
+	Recipient RecipientKey // empty: by the common link
+	At        time.Time    // when it was begun
+	Bytes     int64        // that arrived, some perhaps twice
+	Spans     Spans        // which of them, while it is not whole
+	WholeAt   time.Time    // zero: it is not
+	Address   string       // shortened, and forgotten after RecordLife
+	Agent     string
+}
+
+// A Claim is a download that was promised of a transfer that has a limit.
+type Claim struct {
+	Live  int   // answers under way
+	Bytes int64 // that arrived
+	Used  bool  // something arrived whole: it does not return
+	Gone  bool  // set to let it return at once
+}
+
+const (
+	// claimLife is how long a claim stays its holder's: who missed the last byte
+	// can go on until then.
+	claimLife = 24 * time.Hour
+	// RecordLife is how long addresses are kept.
+	RecordLife = 14 * 24 * time.Hour
+	// tryWindow and tryMost bound the passwords that are tried at one link from
+	// one address, over all doors.
+	tryWindow = 15 * time.Minute
+	tryMost   = 10
+)
+
+// A Fetch is a request for the bytes of a file, or of all as an archive.
+type Fetch struct {
+	Transfer  *Transfer
+	Recipient *Recipient   // whose link it came by; nil: the common one
+	File      *upload.File // nil: the archive
+	Size      int64        // of the item
+	Holder    string       // what tells one client from another: a cookie, or address and link
+	Address   string
+	Agent     string
+	Pass      account.Secret // what Unlock gave
+
+	Own       bool // the sender, or who administers them: needs no password, and counts nowhere
+	Untracked bool // asks not to be recorded; what has a limit is recorded all the same
+}
+
+// A Download is a Fetch that was let pass. End must be called for it.
+type Download struct {
+	record  Record
+	size    int64
+	own     bool
+	silent  bool
+	claimed bool
+}
+
+// Begin decides whether the bytes may go out, before the first of them: on every
+// way to them, whatever the door. Faults: those of share.Visible, NotFound
+// "file_unknown" or "file_incomplete", Gone "file_deleted", Forbidden
+// "password_required", Gone "downloads_used".
+func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
+	now, t := d.now(), f.Transfer
+	if err := t.Visible(now); err != nil {
+		return nil, err
+	}
+	dl := &Download{size: f.Size, own: f.Own, record: Record{
+		Home: t.Key, Holder: digest("holder", string(t.Key), f.Holder), At: now, Address: Shorten(f.Address), Agent: clean(f.Agent),
+	}}
+	if f.File != nil {
+		if f.File.Home.Key != t.Key {
+			return nil, fault.New(fault.NotFound, "file_unknown", "no such file") // a link opens one transfer
+		}
+		if f.File.State == upload.Deleted {
+			return nil, f.File.Accepts(now)
+		}
+		if f.File.State != upload.Complete {
+			return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
+		}
+		dl.record.Item = f.File.Key
+	}
+	if f.Recipient != nil && f.Recipient.Home == t.Key {
+		dl.record.Recipient = f.Recipient.Key
+	}
+	if f.Own {
+		return dl, nil
+	}
+	if t.Locked && !opens(d.ring, t, f.Pass) {
+		return nil, passwordRequired()
+	}
+	dl.silent = f.Untracked && t.MaxDownloads == 0
+	if t.MaxDownloads > 0 {
+		var err error
+		dl.claimed, err = d.store.ClaimDownload(ctx, t.Key, dl.record.Holder, string(dl.record.Item), now, now.Add(claimLife))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return dl, nil
+}
+
+// End notes what arrived of a download: the runs of bytes that its peer took. It
+// is to be called also when that is nothing, and after the client has gone.
+func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
+	ctx = context.WithoutCancel(ctx)
+	now, r := d.now(), dl.record
+	var n int64
+	for _, s := range arrived {
+		n += s.N
+	}
+	if dl.own || dl.silent || n == 0 && dl.size > 0 && !dl.claimed {
+		return nil
+	}
+	r.Key = d.ids.Key()
+	return d.store.EndDownload(ctx, r, dl.claimed, func(t *Transfer, r *Record, c *Claim) []job.Job {
+		r.Bytes += n
+		r.Spans = r.Spans.add(arrived)
+		whole := r.Spans.cover(dl.size)
+		if whole {
+			r.WholeAt, r.Spans = now, nil
+			t.Downloads++
+		}
+		if c != nil {
+			c.Live = max(0, c.Live-1)
+			c.Bytes += n
+			c.Used = c.Used || whole
+			c.Gone = c.Live == 0 && c.Bytes == 0 && !c.Used
+		}
+		if whole {
+			return t.notice(now)
+		}
+		return nil
+	})
+}
+
+// notice gives the letter to the sender about a download, if there is to be one:
+// after the first, and one after the second (Filemail API 2.0, Initialize).
+func (t *Transfer) notice(now time.Time) []job.Job {
+	kinds := []string{LetterFirstDownload, LetterDownloads}
+	if !t.Notify || t.Sender == "" || t.Noticed >= len(kinds) {
+		return nil
+	}
+	t.Noticed++
+	return []job.Job{{Kind: kinds[t.Noticed-1], ID: string(t.Key), RunAt: now}}
+}
+
+// Unlock compares a password with the transfer's, and gives the pass that stands for
+// it until it is changed. Each try is counted before: Throttled "too_many_tries".
+// Forbidden "password_required" without one, "password_wrong".
+func (d *Desk) Unlock(ctx context.Context, t *Transfer, password account.Secret, address string) (account.Secret, error) {
+	if !t.Locked {
+		return "", nil
+	}
+	if password == "" {
+		return "", passwordRequired()
+	}
+	now, who := d.now(), digest("tries", string(t.Key), neighbours(address))
+	if err := d.store.CountPasswordTry(ctx, t.Key, who, now, now.Add(-tryWindow), tryMost); err != nil {
+		return "", err
+	}
+	if len(password) > maxSecret {
+		password = password[:maxSecret] + "-" // what cannot be right costs no more than what could be
+	}
+	ok, err := d.hasher.Verify(ctx, t.Password, password)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", fault.New(fault.Forbidden, "password_wrong", "the password is wrong")
+	}
+	// Who knows it is not guessing, and may come as often as they like.
+	if err := d.store.ForgivePasswordTry(ctx, t.Key, who); err != nil {
+		return "", err
+	}
+	return account.Secret(pass(d.ring.Key(passLabel), t)), nil
+}
+
+func passwordRequired() error {
+	return fault.New(fault.Forbidden, "password_required", "a password is needed")
+}
+
+// Unlocked tells whether the pass opens the transfer, or nothing is needed.
+func (d *Desk) Unlocked(t *Transfer, presented account.Secret) bool {
+	return !t.Locked || opens(d.ring, t, presented)
+}
+
+// Records gives all downloads of a transfer, the first ones first, up to n of them.
+func (d *Desk) Records(ctx context.Context, t *Transfer, n int) (all []*Record, err error) {
+	after := ""
+	for len(all) < n {
+		step, err := d.store.DownloadRecords(ctx, t.Key, after, min(n-len(all), page))
+		if err != nil || len(step) == 0 {
+			return all, err
+		}
+		all = append(all, step...)
+		after = step[len(step)-1].Key
+	}
+	return all, nil
+}
+
+// JobSweep forgets what need not, or must not, be remembered longer.
+const JobSweep = "transfer.sweep"
+
+// Jobs gives the sweep that must be in the queue, and Handlers how the jobs of this
+// package, and of upload, are done.
+func (d *Desk) Jobs() []job.Job {
+	return []job.Job{{Kind: JobSweep, ID: "sweep", RunAt: d.now().Add(time.Minute)}}
+}
+
+// Handlers gives the work behind each kind of job.
+func (d *Desk) Handlers() map[string]job.Handler {
+	return map[string]job.Handler{JobSweep: d.sweep, upload.JobPurge: d.upload.Purge}
+}
+
+const sweepStep = 100
+
+func (d *Desk) sweep(ctx context.Context, _ job.Job) error {
+	now := d.now()
+	more, err := d.store.SweepDownloads(ctx, now.Add(-tryWindow), now.Add(-RecordLife), now, sweepStep)
+	if err != nil || !more {
+		return job.Again(10 * time.Minute) // also after a failure: it must not be given up
+	}
+	return job.Again(0)
+}
+
+// Shorten gives the network of an address, to be kept: /24, or /48. Empty for what
+// is none.
+func Shorten(address string) string { return network(address, 24, 48) }
+
+// neighbours gives the network of which one guesser may have all addresses.
+func neighbours(address string) string { return network(address, 32, 64) }
+
+func network(address string, v4, v6 int) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	a = a.Unmap().WithZone("")
+	bits := v6
+	if a.Is4() {
+		bits = v4
+	}
+	p, _ := a.Prefix(bits) // fails only for impossible bits
+	return p.Addr().String()
+}
+
+// clean makes what a client calls itself storable.
+func clean(agent string) string {
+	agent = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(agent, ""))
+	return cut(agent, 200)
+}
+
+// A Span is a run of an item's bytes.
+type Span struct{ Off, N int64 }
+
+// Spans are runs of bytes in order, none of which touches the next.
+type Spans []Span
+
+// mostSpans bounds what is kept of one record. A client that leaves more holes is
+// not known to have all.
+const mostSpans = 256
+
+// add gives the spans with others among them.
+func (s Spans) add(more []Span) Spans {
+	all := slices.Concat(s, more)
+	slices.SortFunc(all, func(a, b Span) int {
+		switch {
+		case a.Off < b.Off:
+			return -1
+		case a.Off > b.Off:
+			return 1
+		}
+		return 0
+	})
+	out := Spans{}
+	for _, b := range all {
+		if b.N <= 0 || b.Off < 0 {
+			continue
+		}
+		if n := len(out); n > 0 && b.Off <= out[n-1].Off+out[n-1].N {
+			out[n-1].N = max(out[n-1].N, b.Off+b.N-out[n-1].Off)
+			continue
+		}
+		out = append(out, b)
+	}
+	return out[:min(len(out), mostSpans)]
+}
+
+// cover tells whether they are all of an item of this size.
+func (s Spans) cover(size int64) bool {
+	return size <= 0 || len(s) == 1 && s[0].Off == 0 && s[0].N >= size
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
 )
 
@@ -133,7 +134,7 @@ func TestUnknownPaths(t *testing.T) {
 
 func TestWhatIsOursToMendIsNumbered(t *testing.T) {
 	w := newWorld(t)
-	tr, files := w.transfer("", "", sent{"a", "1"})
+	tr, files := w.transfer("", "", sent{"a", strings.Repeat("1", upload.SmallMost+1)}) // it has a blob of its own
 	if err := w.blobs.Remove(t.Context(), files[0].Blob()); err != nil {
 		t.Fatal(err)
 	}

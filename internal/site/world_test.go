@@ -84,7 +84,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	ids, log := id.NewSource(w.now), slog.New(slog.NewTextHandler(&w.log, nil))
-	w.blobs, w.db = blobs, d
+	w.blobs, w.db = blob.WithRows(blobs, d), d
 	w.accounts = account.NewService(d, plain{}, ids, ring, w.now, 0)
 	w.shares = share.NewService(d, blobs, w.now, share.Limits{}, log)
 	w.uploads = upload.NewService(d, blobs, ids, w.now, upload.Limits{MaxFile: 1 << 30})

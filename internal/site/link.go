@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/share"
 )
@@ -101,7 +102,19 @@ func (h *Handler) byID(r *http.Request, fits func(*share.Share) bool) (*share.Sh
 	if sh != nil && !fits(sh) {
 		err = share.NotFound()
 	}
+	if err == nil {
+		err = guarded(sh)
+	}
 	return sh, h.cfg.Misses.Count(r.Context(), err)
+}
+
+// guarded refuses what these pages can neither ask a password for nor count: its
+// sender has set that by another API.
+func guarded(sh *share.Share) error {
+	if sh.Locked || sh.MaxDownloads > 0 {
+		return fault.New(fault.Forbidden, "password_required", "this cannot be opened without more than its link")
+	}
+	return nil
 }
 
 // nobody answers the links that mails had, with a recipient in them: nobody has

@@ -72,7 +72,7 @@ func TestDownloadsAreRecorded(t *testing.T) {
 		zip, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), Size: 5000, Holder: "somebody"})
 		d.must(err)
 		d.must(d.End(d.ctx, zip, []transfer.Span{{Off: 0, N: 5000}}))
-		if diff := cmp.Diff([]string{"letter.download_summary"}, d.letters()); diff != "" {
+		if diff := cmp.Diff([]string{"letter.summary"}, d.letters()); diff != "" {
 			t.Error(diff)
 		}
 		for range 3 {

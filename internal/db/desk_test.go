@@ -105,7 +105,7 @@ func openDesk(t *testing.T, url string) *desk {
 		handlers[kind] = h
 	}
 	for _, kind := range []string{
-		transfer.LetterRecipient, transfer.LetterConfirmation, transfer.LetterFirstDownload, transfer.LetterDownloads,
+		transfer.LetterRecipient, transfer.LetterConfirmation, transfer.LetterFirstDownload, transfer.LetterSummary,
 	} {
 		handlers[kind] = func(_ context.Context, j job.Job) error {
 			d.mu.Lock()

@@ -239,6 +239,9 @@ func (f *FileForm) plan() error {
 		w.add("chunks", "file_plan", "must be between 1 and %d", maxCount)
 	}
 	f.Count = max(f.Count, 1)
+	if f.Count == 1 {
+		f.Chunk = max(f.Chunk, 0) // nobody need say it
+	}
 	switch {
 	case f.Chunk < 0, f.Count > 1 && f.Chunk == 0:
 		w.add("chunksize", "file_plan", "must be the length of a chunk")

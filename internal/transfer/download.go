@@ -181,7 +181,7 @@ func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
 // notice gives the letter to the sender about a download, if there is to be one:
 // after the first, and one after the second (Filemail API 2.0, Initialize).
 func (t *Transfer) notice(now time.Time) []job.Job {
-	kinds := []string{LetterFirstDownload, LetterDownloads}
+	kinds := []string{LetterFirstDownload, LetterSummary}
 	if !t.Notify || t.Sender == "" || t.Noticed >= len(kinds) {
 		return nil
 	}

@@ -15,10 +15,10 @@ import (
 // Kinds of letters, which are jobs that others carry out. Each is written in the
 // same transaction as what it tells.
 const (
-	LetterRecipient     = "letter.recipient"        // ID: the recipient's key
-	LetterConfirmation  = "letter.confirmation"     // ID: the transfer's key, as for those below
-	LetterFirstDownload = "letter.first_download"   // to the sender, who asked for notices
-	LetterDownloads     = "letter.download_summary" // after the second download; the last one
+	LetterRecipient     = "letter.recipient"      // ID: the recipient's key
+	LetterConfirmation  = "letter.confirmation"   // ID: the transfer's key, as for those below
+	LetterFirstDownload = "letter.first_download" // to the sender, who asked for notices
+	LetterSummary       = "letter.summary"        // after the second download; the last one
 )
 
 // A Sending is what the sender of a transfer said about it, and what became of it.

@@ -232,7 +232,9 @@ func (m *Model) Done(_ context.Context, j job.Job) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	delete(m.jobs, [2]string{j.Kind, j.ID})
+	if k := [2]string{j.Kind, j.ID}; m.jobs[k] != nil && m.jobs[k].Attempts >= j.Attempts {
+		delete(m.jobs, k)
+	}
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -304,4 +306,27 @@ func TestClaimsOfADeadNodeReturn(t *testing.T) {
 		_, err = d.fetch(tr, f, "carol")
 		d.must(err)
 	})
+}
+
+// A link that thousands followed is forgotten in steps, and whole.
+func TestManyRecordsAreForgotten(t *testing.T) {
+	d := openDesk(t, "sqlite:"+filepath.Join(t.TempDir(), "ferry.db"))
+	tr, f := d.ready(transfer.Form{}, 10)
+	for i := range 1500 {
+		dl, err := d.fetch(tr, f, fmt.Sprint(i))
+		d.must(err)
+		d.must(d.End(d.ctx, dl, []transfer.Span{{Off: 0, N: 10}}))
+	}
+	d.must(d.Delete(d.ctx, d.owner(), tr.ID))
+	d.pass(keep + time.Minute)
+	d.pass(31 * day)
+	if n := len(d.records(tr)); n != 500 {
+		t.Errorf("%d records are left after one step, want 500", n)
+	}
+	d.pass(2 * time.Hour)
+	if n := len(d.records(tr)); n != 0 {
+		t.Errorf("%d records are left", n)
+	}
+	_, err := d.Get(d.ctx, d.owner(), tr.ID)
+	d.fails(err, "transfer_unknown")
 }

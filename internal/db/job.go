@@ -54,10 +54,11 @@ func (d *DB) Claim(ctx context.Context, now time.Time, n int) (jobs []job.Job, e
 	return jobs, nil
 }
 
-// Done implements job.Queue.
+// Done implements job.Queue. One that was begun less often was dropped meanwhile,
+// and written anew.
 func (d *DB) Done(ctx context.Context, j job.Job) error {
 	return d.write(ctx, func(t tx) error {
-		t.exec(`delete from jobs where kind = $1 and id = $2`, j.Kind, j.ID)
+		t.exec(`delete from jobs where kind = $1 and id = $2 and attempts >= $3`, j.Kind, j.ID, j.Attempts)
 		return nil
 	})
 }

@@ -113,3 +113,26 @@ func TestAJobIsClaimedByOne(t *testing.T) {
 		}
 	})
 }
+
+func TestAJobThatWasWrittenAnewStays(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		j := job.Job{Kind: "k", ID: "1", RunAt: now}
+		w.must(w.Enqueue(w.ctx, j))
+		claimed, err := w.Claim(w.ctx, now, 1)
+		w.must(err)
+		w.must(w.write(w.ctx, func(t tx) error {
+			t.exec(`delete from jobs where kind = $1 and id = $2`, j.Kind, j.ID)
+			insertJobs(t, []job.Job{j})
+			return nil
+		}))
+		w.must(w.Done(w.ctx, claimed[0]))
+		again, err := w.Claim(w.ctx, now, 1)
+		if w.must(err); len(again) != 1 {
+			t.Fatal("the end of one run took the job of the next with it")
+		}
+		w.must(w.Done(w.ctx, again[0]))
+		if rest, err := w.Claim(w.ctx, now.Add(time.Hour), 1); err != nil || len(rest) != 0 {
+			t.Errorf("left: %v, %v", rest, err)
+		}
+	})
+}

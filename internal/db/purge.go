@@ -110,9 +110,17 @@ func (d *DB) Forget(ctx context.Context, before time.Time, n int) (gone int, err
 			return err
 		}
 		for _, k := range keys {
+			more := false
+			t.exec(`
+				delete from downloads where key in (select key from downloads where home = $1 order by key limit $2 + 0)`, k, purgeStep)
+			if err := t.query(func(scan) error { more = true; return nil }, `select key from downloads where home = $1 limit 1`, k); err != nil {
+				return err
+			}
+			if more {
+				continue // a link that many followed goes in steps
+			}
 			t.exec(`delete from links where home = $1`, k)
 			t.exec(`delete from recipients where home = $1`, k)
-			t.exec(`delete from downloads where home = $1`, k)
 			t.exec(`delete from claims where home = $1`, k)
 			t.exec(`delete from password_tries where home = $1`, k)
 			t.exec(`delete from objects where share = (select id from shares where key = $1)`, k)

@@ -44,7 +44,7 @@ type Queue interface {
 	// same job at once.
 	Claim(ctx context.Context, now time.Time, n int) ([]Job, error)
 
-	// Done forgets a job that was claimed.
+	// Done forgets a job that was claimed; one that was written anew since then stays.
 	Done(ctx context.Context, j Job) error
 
 	// Retry gives a claimed job back, due at j.RunAt, with j.Attempts as given.

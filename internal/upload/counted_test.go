@@ -9,10 +9,12 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob/disk/disktest"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -405,4 +407,43 @@ func FuzzPartsInAnyOrder(f *testing.F) {
 			t.Error("other bytes came out")
 		}
 	})
+}
+
+// TestEveryCallFailsForOnePart is TestEveryCallFails for a part whose length nobody
+// has reserved: what a failure leaves must not stay.
+func TestEveryCallFailsForOnePart(t *testing.T) {
+	data := pattern(upload.SmallMost+1000, 1)
+	for _, bad := range []error{syscall.EIO, syscall.ENOSPC} {
+		for k := 1; ; k++ {
+			w := newWorld(t)
+			f := w.counted(1, 0, nil)
+			calls, failed := 0, ""
+			fail := func(call string) error {
+				if calls++; calls == k {
+					failed = call
+					return bad
+				}
+				return nil
+			}
+			w.hook = func(c disktest.Call) error { return fail(c.Do) }
+			w.model.Hook = fail
+			err := w.put(f, 1, data)
+			w.crash(uint64(k))
+			if got := w.state(f); err == nil && got.State != upload.Complete {
+				t.Fatalf("%v at call %d, %s: acknowledged, and not complete", bad, k, failed)
+			}
+			_, again := w.Put(context.Background(), upload.Put{
+				Account: owner, File: f.ID, Number: 1, Length: int64(len(data)), Body: bytes.NewReader(data), Again: true,
+			})
+			if again != nil || !bytes.Equal(w.read(f), data) {
+				t.Fatalf("%v at call %d, %s: cannot be finished: %v", bad, k, failed, again)
+			}
+			if failed == "" {
+				if k < 8 {
+					t.Errorf("only %d calls were seen: the hooks are not in place", k)
+				}
+				break
+			}
+		}
+	}
 }

@@ -39,6 +39,10 @@ const (
 	// maxUnknown is the most that a file of unknown size may have where the
 	// operator sets no limit.
 	maxUnknown = 1 << 50
+	// quiet is how long an unfinished transfer lives in which no file was begun.
+	quiet = 7 * day
+	// recent is how young the last bytes of an upload are that nobody else completes.
+	recent = 5 * time.Minute
 	// jobsAtOnce is how many jobs run at the same time.
 	jobsAtOnce = 4
 	// passwordsAtOnce bounds the memory of signing in: each takes 19 MiB.
@@ -102,6 +106,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	boards := board.NewService(database, database, uploads, ids, now, board.Limits{
 		MaxSize: int64(s.MaxTransferSize), MaxFiles: s.MaxFiles,
 	})
+	desk := transfer.NewDesk(database, uploads, password.New(passwordsAtOnce), ring, ids, now, transfer.DeskLimits{
+		MaxFiles: s.MaxFiles, Quiet: quiet, Keep: s.PurgeAfter, Recent: recent,
+	})
 	letters := notify.New(notify.Config{
 		Outbox: database, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Now: now, Log: log,
 	})
@@ -110,8 +117,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	}
 	handlers := shares.Handlers()
 	maps.Copy(handlers, letters.Handlers())
+	maps.Copy(handlers, desk.Handlers())
 	runner := job.NewRunner(database, handlers, now, log)
-	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), letters.Jobs())...); err != nil {
+	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), letters.Jobs(), desk.Jobs())...); err != nil {
 		return nil, err
 	}
 

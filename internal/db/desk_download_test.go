@@ -312,7 +312,7 @@ func TestClaimsOfADeadNodeReturn(t *testing.T) {
 func TestManyRecordsAreForgotten(t *testing.T) {
 	d := openDesk(t, "sqlite:"+filepath.Join(t.TempDir(), "ferry.db"))
 	tr, f := d.ready(transfer.Form{}, 10)
-	for i := range 1500 {
+	for i := range 1100 {
 		dl, err := d.fetch(tr, f, fmt.Sprint(i))
 		d.must(err)
 		d.must(d.End(d.ctx, dl, []transfer.Span{{Off: 0, N: 10}}))
@@ -320,8 +320,8 @@ func TestManyRecordsAreForgotten(t *testing.T) {
 	d.must(d.Delete(d.ctx, d.owner(), tr.ID))
 	d.pass(keep + time.Minute)
 	d.pass(31 * day)
-	if n := len(d.records(tr)); n != 500 {
-		t.Errorf("%d records are left after one step, want 500", n)
+	if n := len(d.records(tr)); n != 100 {
+		t.Errorf("%d records are left after one step, want 100", n)
 	}
 	d.pass(2 * time.Hour)
 	if n := len(d.records(tr)); n != 0 {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,8 +34,10 @@ var start = time.Date(2026, 11, 21, 14, 5, 0, 0, time.UTC)
 // A source has letters to recipients, and notes what became of them.
 type source struct {
 	letters map[string]*letter.Letter
-	fails   int // that many reports do not get through
-	told    []string
+
+	mu    sync.Mutex // guards what follows
+	fails int        // that many reports do not get through
+	told  []string
 }
 
 func (s *source) Letter(_ context.Context, _ letter.Kind, about string) (*letter.Letter, error) {
@@ -44,6 +48,8 @@ func (s *source) Letter(_ context.Context, _ letter.Kind, about string) (*letter
 }
 
 func (s *source) tell(what string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.fails > 0 {
 		s.fails--
 		return errors.New("the report did not get through")
@@ -83,15 +89,14 @@ type world struct {
 // A crashing outbox fails as if the program had died before what it is asked.
 type crashing struct {
 	*db.DB
-	before func(call int) bool // UpdateLetter, counted from 1
-	calls  int
+	before func(call int64) bool // UpdateLetter, counted from 1
+	calls  atomic.Int64
 }
 
 func (c *crashing) UpdateLetter(
 	ctx context.Context, id letter.ID, change func(*letter.Item) ([]job.Job, error),
 ) (*letter.Item, error) {
-	c.calls++
-	if c.before != nil && c.before(c.calls) {
+	if n := c.calls.Add(1); c.before != nil && c.before(n) {
 		return nil, errors.New("the power is gone")
 	}
 	return c.DB.UpdateLetter(ctx, id, change)
@@ -329,7 +334,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 func TestACrashAfterSending(t *testing.T) {
 	s := newSink(t, nil)
 	w := newWorld(t, plain(s.port()))
-	w.outbox.before = func(call int) bool { return call == 2 } // 1 begins the attempt, 2 notes how it went
+	w.outbox.before = func(call int64) bool { return call == 2 } // 1 begins the attempt, 2 notes how it went
 	w.send("r1")
 	if i := w.only(); i.State != letter.Waiting || len(s.received()) != 1 {
 		t.Fatalf("after the crash it is %s, %d mails", i.State, len(s.received()))

@@ -62,11 +62,18 @@ type entry struct {
 // and mobile number of the file, where the file has them. A row that cannot be a
 // contact is reported and does not hinder the others.
 //
+// An account has one import at a time, because each holds a whole file in memory:
+// Throttled "import_running".
+//
 // Invalid "contacts_parse", with the line, for a file that is neither CSV with a
 // column of addresses nor vCards; Invalid "charset_unknown"; TooLarge
 // "import_too_large" for more than MaxFile bytes or MaxRows rows; Conflict
 // "contacts_limit". An error of the body comes as it is.
 func (s *Service) Import(ctx context.Context, owner account.ID, f File, limit int) (*Report, error) {
+	if !s.beginImport(owner) {
+		return nil, fault.New(fault.Throttled, "import_running", "an import into this address book is running")
+	}
+	defer s.endImport(owner)
 	report := &Report{}
 	var all []*Contact
 	byEmail := map[string]*Contact{}
@@ -103,6 +110,24 @@ func (s *Service) Import(ctx context.Context, owner account.ID, f File, limit in
 	}
 	report.Skipped += len(all) - report.Added - report.Updated
 	return report, nil
+}
+
+// beginImport tells whether the account may begin an import. Only this node knows:
+// it is this node's memory that is spared.
+func (s *Service) beginImport(owner account.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.importing[owner] {
+		return false
+	}
+	s.importing[owner] = true
+	return true
+}
+
+func (s *Service) endImport(owner account.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.importing, owner)
 }
 
 func (r *Report) fail(e LineError) {

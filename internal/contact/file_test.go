@@ -87,6 +87,28 @@ func TestAnImportIsWholeOrNothing(t *testing.T) {
 	}
 }
 
+func TestAnAccountHasOneImportAtATime(t *testing.T) {
+	w := newWorld(t)
+	body, client := io.Pipe()
+	done := make(chan error)
+	go func() {
+		_, err := w.Import(w.ctx, alice, contact.File{Body: body}, 0)
+		done <- err
+	}()
+	_, err := client.Write([]byte("email\n")) // which returns when the import reads
+	w.must(err)
+	_, err = w.load("email\nb@example.com\n", 0)
+	w.fails(err, fault.Throttled, "import_running")
+	_, err = w.Import(w.ctx, bob, contact.File{Body: strings.NewReader("email\nb@example.com\n")}, 0)
+	w.must(err)
+	w.must(client.CloseWithError(errors.New("gone")))
+	if err := <-done; err == nil {
+		t.Error("a body that failed was taken")
+	}
+	_, err = w.load("email\nb@example.com\n", 0)
+	w.must(err)
+}
+
 func TestOnlyTheFirstErrorsAreNamed(t *testing.T) {
 	w := newWorld(t)
 	got, err := w.load("email\n"+strings.Repeat("bad\n", 150), 0)

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"context"
+	"sync"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/id"
@@ -11,10 +12,15 @@ import (
 type Service struct {
 	store Store
 	ids   *id.Source
+
+	mu        sync.Mutex
+	importing map[account.ID]bool // whose import is running
 }
 
 // NewService makes a Service.
-func NewService(s Store, ids *id.Source) *Service { return &Service{s, ids} }
+func NewService(s Store, ids *id.Source) *Service {
+	return &Service{store: s, ids: ids, importing: map[account.ID]bool{}}
+}
 
 // page is how many rows are read at once where a whole book is.
 const page = 1000

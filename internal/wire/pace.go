@@ -109,3 +109,26 @@ func (p *paced) set(deadline time.Time) error {
 	}
 	return nil
 }
+
+// PacedOut gives w as a writer for an answer that is longer than what the system
+// takes at once. A Write fails when the client has not taken it within a minute, so
+// that none holds an answer for ever; pieces should be small. After an error the
+// connection is not used again.
+func PacedOut(w http.ResponseWriter) io.Writer {
+	return &pacedOut{w, http.NewResponseController(w), paceWindow}
+}
+
+type pacedOut struct {
+	w      io.Writer
+	conn   *http.ResponseController
+	within time.Duration
+}
+
+func (p *pacedOut) Write(b []byte) (int, error) {
+	// A writer that has no deadlines (a recorder in a test) writes without.
+	err := p.conn.SetWriteDeadline(time.Now().Add(p.within))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.w.Write(b)
+}

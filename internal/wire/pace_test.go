@@ -139,6 +139,38 @@ func TestPacedPassesOtherErrorsOn(t *testing.T) {
 	}
 }
 
+func TestPacedOutEndsForWhoTakesNothing(t *testing.T) {
+	ended := make(chan error, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := PacedOut(w).(*pacedOut)
+		p.within = 20 * time.Millisecond // the minute is over sooner here
+		var err error
+		for err == nil {
+			_, err = p.Write(make([]byte, 32<<10))
+		}
+		ended <- err
+	}))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the answer ended with %v, want a deadline", err)
+	}
+}
+
+func TestPacedOutWritesWhereThereAreNoDeadlines(t *testing.T) {
+	rec := httptest.NewRecorder()
+	if n, err := PacedOut(rec).Write([]byte("abc")); n != 3 || err != nil || rec.Body.String() != "abc" {
+		t.Errorf("%d, %v: %q", n, err, rec.Body)
+	}
+}
+
 type brokenBody struct{ err error }
 
 func (e brokenBody) Read([]byte) (int, error) { return 0, e.err }

@@ -254,5 +254,8 @@ func (h *Handler) fail(c *call, err error) {
 	default:
 		log.InfoContext(ctx, "request refused")
 	}
+	if c.begun { // what is cut off is not taken for the whole
+		panic(http.ErrAbortHandler)
+	}
 	h.refuse(c, err)
 }

@@ -102,10 +102,8 @@ func marshal(v any) []byte {
 // write answers with the members of v, after a responsestatus unless that is "".
 func (f form) write(w http.ResponseWriter, code int, status string, v wire.Value) {
 	var buf bytes.Buffer
-	var contentType string
 	switch {
 	case f.xml:
-		contentType = "application/xml; charset=utf-8"
 		buf.WriteString(xml.Header)
 		buf.WriteString("<" + xmlRoot + ">")
 		if status != "" {
@@ -114,25 +112,41 @@ func (f form) write(w http.ResponseWriter, code int, status string, v wire.Value
 		writeXMLMembers(&buf, v)
 		buf.WriteString("</" + xmlRoot + ">")
 	case f.callback != "":
-		contentType = "text/javascript; charset=utf-8"
-		// The comment keeps the name from being the first bytes of the answer, by
-		// which it could pass for a file of another type.
-		buf.WriteString("/**/" + f.callback + "(")
+		buf.WriteString(f.opening())
 		var object bytes.Buffer
 		writeObject(&object, status, v)
 		json.HTMLEscape(&buf, object.Bytes())
 		buf.WriteString(");")
 	default:
-		contentType = "application/json; charset=utf-8"
 		writeObject(&buf, status, v)
 	}
 	h := w.Header()
-	h.Set("Content-Type", contentType)
+	inert(h)
+	h.Set("Content-Type", f.contentType())
 	h.Set("Content-Length", strconv.Itoa(buf.Len()))
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	w.WriteHeader(code)
 	_, _ = w.Write(buf.Bytes()) // the client is gone: nothing to tell it
+}
+
+func (f form) contentType() string {
+	switch {
+	case f.xml:
+		return "application/xml; charset=utf-8"
+	case f.callback != "":
+		return "text/javascript; charset=utf-8"
+	}
+	return "application/json; charset=utf-8"
+}
+
+// opening is what stands before the object of JSONP. The comment keeps the name from
+// being the first bytes of the answer, by which it could pass for a file of another
+// type.
+func (f form) opening() string { return "/**/" + f.callback + "(" }
+
+// inert sets what keeps a browser from running what a user wrote into an answer.
+func inert(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 }
 
 // writeObject writes v as JSON without what is null.
@@ -198,6 +212,14 @@ var xmlItems = map[string]string{
 // otherItem is an element of a list that is not among xmlItems.
 const otherItem = "item"
 
+// xmlItem is the name of the elements of a list.
+func xmlItem(list string) string {
+	if item, known := xmlItems[list]; known {
+		return item
+	}
+	return otherItem
+}
+
 func writeXMLMembers(buf *bytes.Buffer, v wire.Value) {
 	for name, member := range v.Members() {
 		writeXML(buf, name, member)
@@ -213,10 +235,7 @@ func writeXML(buf *bytes.Buffer, name string, v wire.Value) {
 		writeXMLMembers(buf, v)
 		buf.WriteString("</" + name + ">")
 	case wire.Array:
-		item, known := xmlItems[name]
-		if !known {
-			item = otherItem
-		}
+		item := xmlItem(name)
 		buf.WriteString("<" + name + ">")
 		for e := range v.Elems() {
 			writeXML(buf, item, e)

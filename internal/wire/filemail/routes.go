@@ -52,12 +52,13 @@ type route struct {
 
 // A callFunc answers a call: with what is to be said about it, which may be nil,
 // or why not. In 2.0 it becomes the data of the envelope, in the classic API its
-// members stand beside the status.
+// members stand beside the status; there it may be a *list, too.
 type callFunc func(c *call) (data any, err error)
 
-// A streamFunc reads or writes bytes itself. Its route is public: what it needs are
-// secrets of its own, and credentials are not looked at, as pyfilemail's cookies
-// come along with every request.
+// A streamFunc reads the body itself, or writes the answer. In 2.0 it may need a
+// caller, and has its properties from the query. Where it needs nothing, secrets of
+// its own are what counts, and credentials are not looked at, as pyfilemail's
+// cookies come along with every request.
 type streamFunc func(c *call) error
 
 // A call is one request on its way through the door.
@@ -69,7 +70,8 @@ type call struct {
 	classic bool
 	as      form // of the answer to a classic call
 	who     Caller
-	in      *input // nil for streams
+	in      *input // nil for streams that need nothing
+	begun   bool   // a long answer is on its way
 }
 
 // isUpload reports whether the call brings a file's bytes.
@@ -103,8 +105,8 @@ func (h *Handler) mount(table []route) {
 	var of []*route
 	for i := range table {
 		rt := &table[i]
-		if (rt.call == nil) == (rt.stream == nil) || rt.stream != nil && rt.needs != needsNothing {
-			panic("filemail: route " + rt.pattern + " must have a call, or a stream that is public")
+		if (rt.call == nil) == (rt.stream == nil) || rt.stream != nil && rt.classic && rt.needs != needsNothing {
+			panic("filemail: route " + rt.pattern + " must have a call, or a stream, which is public if it is classic")
 		}
 		methods := []string{rt.method}
 		if rt.method == "" {
@@ -183,7 +185,7 @@ func (h *Handler) serve(c *call) error {
 	case rt == nil:
 		c.w.Header().Set("Allow", strings.Join(c.allowed, ", "))
 		return fault.New(fault.Invalid, codeMethod, "the method is not supported here")
-	case rt.stream != nil:
+	case rt.stream != nil && rt.needs == needsNothing:
 		return rt.stream(c)
 	case rt.classic:
 		return h.serveClassic(c, rt)
@@ -202,6 +204,10 @@ func (h *Handler) serveJSON(c *call, rt *route) error {
 	}
 	if c.who, err = h.admit(c.r.Context(), rt.needs, jsonCredentials(c.r, query)); err != nil {
 		return err
+	}
+	if rt.stream != nil {
+		c.in = &input{find: func(name string) value { return value{texts: query[name]} }}
+		return rt.stream(c)
 	}
 	if c.in, err = jsonInput(c.w, c.r, query, rt.bodyLimit()); err != nil {
 		return err
@@ -241,6 +247,9 @@ func (c *call) answer(rt *route) error {
 	data, err := rt.call(c)
 	if err != nil {
 		return err
+	}
+	if l, is := data.(*list); is {
+		return c.writeList(l)
 	}
 	c.write(data)
 	return nil

@@ -58,9 +58,9 @@ func TestTable(t *testing.T) {
 func TestWrongRoutesPanic(t *testing.T) {
 	stream := func(*call) error { return nil }
 	for name, rt := range map[string]route{
-		"neither call nor stream":       {method: "GET", pattern: "/a"},
-		"both":                          {method: "GET", pattern: "/a", call: whoami, stream: stream},
-		"a stream that asks who is who": {method: "GET", pattern: "/a", needs: needsUser, stream: stream},
+		"neither call nor stream":               {method: "GET", pattern: "/a"},
+		"both":                                  {method: "GET", pattern: "/a", call: whoami, stream: stream},
+		"a classic stream that asks who is who": {pattern: "/api/a", needs: needsUser, classic: true, stream: stream},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

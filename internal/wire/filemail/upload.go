@@ -79,7 +79,7 @@ func readUpload(w http.ResponseWriter, r *http.Request) (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &formFile{form: form, fields: params{}}
+	f := &formFile{form: form, names: uploadNames, fields: params{}}
 	filename, err := f.find()
 	if err != nil {
 		return nil, err
@@ -276,7 +276,8 @@ func plannedChunks(total, size int64) int {
 // A formFile gives the bytes of the one file of a form.
 type formFile struct {
 	form   *multiform
-	fields params // those before the file
+	names  []string // of the fields that matter
+	fields params   // those before the file
 	query  params
 	err    error // what its bytes ended with
 }
@@ -328,7 +329,7 @@ func (f *formFile) rest() error {
 			return err
 		}
 		for name, texts := range late {
-			if slices.Contains(uploadNames, name) && texts[0] != f.used(name) {
+			if slices.Contains(f.names, name) && texts[0] != f.used(name) {
 				return fault.New(fault.Invalid, codeLate, "%s comes after the file, where it is too late", name)
 			}
 		}

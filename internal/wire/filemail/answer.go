@@ -60,6 +60,17 @@ var byCode = map[string]status{
 	"sync_failed":        fileOperationError,
 	"content_lost":       chunkDownloadError,
 	"overtaken":          invalidDataState,
+
+	"contact_unknown":         notFound, // see notThere
+	"contact_group_unknown":   notFound,
+	"contact_duplicate":       contactDuplicate,
+	"contact_group_duplicate": contactDuplicate, // the nearest word
+	"contacts_limit":          contactsLimitReached,
+	"contact_groups_limit":    contactsLimitReached,
+	"contacts_parse":          contactsFileParseError,
+	"charset_unknown":         contactsFileParseError,
+	"import_too_large":        contactsFileParseError,
+	"import_running":          rateLimitExceeded,
 }
 
 // byKind gives the status of the rest, for every kind there is.

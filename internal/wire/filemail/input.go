@@ -81,6 +81,16 @@ func (in *input) get(name string) value { return in.find(lower(name)) }
 // has reports whether the property is there.
 func (in *input) has(name string) bool { return !in.get(name).isAbsent() }
 
+// change reads a text that a call may put in place of another: nil leaves it as it
+// is. Only an empty string in a body of JSON takes it away.
+func (in *input) change(name string, most int) *string {
+	v := in.get(name)
+	if v.isAbsent() && v.json.Kind() != wire.String {
+		return nil
+	}
+	return new(in.text(name, most))
+}
+
 // require notes each of the properties that is absent.
 func (in *input) require(names ...string) {
 	for _, name := range names {

@@ -81,10 +81,11 @@ func jsonInput(w http.ResponseWriter, r *http.Request, query params, limit int64
 		}
 	}
 	return &input{find: func(name string) value {
-		if v := (value{json: properties[name]}); !v.isAbsent() {
-			return v
+		v := value{json: properties[name]}
+		if texts := query[name]; v.isAbsent() && len(texts) > 0 {
+			return value{texts: texts}
 		}
-		return value{texts: query[name]}
+		return v
 	}}, nil
 }
 

@@ -11,11 +11,14 @@
 package filemail
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/wire"
 )
@@ -35,7 +38,35 @@ const (
 )
 
 // routes is the whole surface of the API: what is not here is NotFound.
-func (h *Handler) routes() []route { return nil }
+func (h *Handler) routes() []route {
+	return []route{
+		{method: "POST", pattern: "/contact/search", needs: needsUser, call: h.searchContacts},
+		{method: "GET", pattern: "/contact", needs: needsUser, call: h.listContacts},
+		{method: "POST", pattern: "/contact", needs: needsUser, call: h.addContact},
+		{method: "PUT", pattern: "/contact/{contact}", needs: needsUser, call: h.updateContact},
+		{method: "DELETE", pattern: "/contact/{contact}", needs: needsUser, call: h.deleteContact},
+		{method: "POST", pattern: "/contact/import", needs: needsUser, stream: h.importContacts},
+		{method: "GET", pattern: "/contact/export", needs: needsUser, stream: h.exportContacts},
+		{method: "GET", pattern: "/contact/group", needs: needsUser, call: h.listGroups},
+		{method: "POST", pattern: "/contact/group", needs: needsUser, call: h.addGroup},
+		{method: "PUT", pattern: "/contact/group/{group}", needs: needsUser, call: h.renameGroup},
+		{method: "DELETE", pattern: "/contact/group/{group}", needs: needsUser, call: h.deleteGroup},
+		{method: "GET", pattern: "/contact/group/{group}/contact", needs: needsUser, call: h.listMembers},
+		{method: "POST", pattern: "/contact/group/{group}/contact", needs: needsUser, call: h.addMember},
+		{method: "DELETE", pattern: "/contact/group/{group}/contact/{contact}", needs: needsUser, call: h.removeMember},
+
+		{pattern: "/api/contacts/get", needs: needsToken, classic: true, call: h.classicContacts},
+		{pattern: "/api/contacts/add", needs: needsToken, classic: true, call: h.addContact},
+		{pattern: "/api/contacts/update", needs: needsToken, classic: true, call: h.updateContact},
+		{pattern: "/api/contacts/delete", needs: needsToken, classic: true, call: h.deleteContact},
+		{pattern: "/api/contacts/addtogroup", needs: needsToken, classic: true, call: h.addMember},
+		{pattern: "/api/contacts/removefromgroup", needs: needsToken, classic: true, call: h.removeMember},
+		{pattern: "/api/contacts/group/get", needs: needsToken, classic: true, call: h.listGroups},
+		{pattern: "/api/contacts/group/add", needs: needsToken, classic: true, call: h.addGroup},
+		{pattern: "/api/contacts/group/update", needs: needsToken, classic: true, call: h.renameGroup},
+		{pattern: "/api/contacts/group/delete", needs: needsToken, classic: true, call: h.deleteGroup},
+	}
+}
 
 // A route is one line of the table. It has either a call or a stream.
 type route struct {
@@ -79,10 +110,18 @@ func (c *call) isUpload() bool { return c.r.URL.Path == uploadPath }
 
 // Config is what a Handler is made of. All of it must be there.
 type Config struct {
-	Gate    Gate
-	Now     func() time.Time
-	BaseURL func() string // of all doors, without a slash at the end
-	Log     *slog.Logger
+	Gate     Gate
+	Limits   Limits
+	Contacts *contact.Service
+	Now      func() time.Time
+	BaseURL  func() string // of all doors, without a slash at the end
+	Log      *slog.Logger
+}
+
+// Limits tells what the plan of an account allows. 0 is no limit.
+type Limits interface {
+	// Contacts is how many contacts the account's address book may hold.
+	Contacts(ctx context.Context, who account.ID) (int, error)
 }
 
 // A Handler is the door. It is safe for concurrent use.

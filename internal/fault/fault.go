@@ -82,6 +82,15 @@ func Wrap(kind Kind, code string, cause error, format string, args ...any) error
 	return &Error{Kind: kind, Code: code, Msg: fmt.Sprintf(format, args...), Err: cause}
 }
 
+// Wrong makes one fault of all that is wrong with a request's inputs; nil when
+// nothing is. Its code is that of the first.
+func Wrong(bad []Field) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	return &Error{Kind: Invalid, Code: bad[0].Code, Msg: bad[0].Name + " " + bad[0].Msg, Fields: bad}
+}
+
 func (e *Error) Error() string {
 	s := e.Kind.String()
 	if e.Code != "" {

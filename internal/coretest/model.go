@@ -313,6 +313,22 @@ func (m *Model) Due(_ context.Context, now time.Time, n int) ([]share.Key, error
 	return keys, nil
 }
 
+// LiveOf is share.Store's.
+func (m *Model) LiveOf(_ context.Context, owner account.ID, n int) ([]share.Key, error) {
+	if err := m.enter("LiveOf"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var keys []share.Key
+	for _, sh := range m.shares {
+		if sh.Owner.Account == owner && sh.State < share.Expired {
+			keys = append(keys, sh.Key)
+		}
+	}
+	slices.Sort(keys)
+	return keys[:min(n, len(keys))], nil
+}
+
 // Blobs is share.Store's.
 func (m *Model) Blobs(_ context.Context, key share.Key, n int) ([]share.FileBlobs, error) {
 	if err := m.enter("Blobs"); err != nil {

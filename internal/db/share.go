@@ -169,6 +169,15 @@ func insertShare(t tx, s *share.Share) {
 
 func idTaken() error { return fault.New(fault.Conflict, "id_taken", "the name is in use") }
 
+// LiveOf implements share.Store.
+func (d *DB) LiveOf(ctx context.Context, owner account.ID, n int) (keys []share.Key, err error) {
+	err = d.query(ctx, func(row scan) error {
+		keys = append(keys, "")
+		return row(&keys[len(keys)-1])
+	}, `select key from shares where account = $1 and state <= 2 order by key limit $2 + 0`, owner, n)
+	return keys, err
+}
+
 // Due implements share.Store.
 func (d *DB) Due(ctx context.Context, now time.Time, n int) (keys []share.Key, err error) {
 	err = d.query(ctx, func(row scan) error {

@@ -18,6 +18,7 @@ const (
 	JobExpire     = "share.expire" // ends the shares whose time is over
 	JobPurge      = "share.purge"  // ID: the share's key. Removes its bytes
 	JobForget     = "share.forget" // drops the memory of what was purged long ago
+	JobLeave      = "share.leave"  // ID: an account that is gone. Takes down what it sent
 	JobOrphans    = "blob.orphans" // removes blobs that no row promises
 	JobRemoveBlob = "blob.remove"  // ID: the blob's id
 	sweepStep     = 100            // rows a step: sweeps go in small ones
@@ -45,6 +46,10 @@ type Store interface {
 	// Due gives up to n keys of shares that are Open or Ready and end at now or
 	// before, the earliest first. It costs what is due, not what is stored.
 	Due(ctx context.Context, now time.Time, n int) ([]Key, error)
+
+	// LiveOf gives up to n keys of the account's shares, of all rooms, that are
+	// Open or Ready, in their order.
+	LiveOf(ctx context.Context, owner account.ID, n int) ([]Key, error)
 
 	// Blobs gives up to n blobs of the share's files, for the purge; and
 	// DropFiles forgets the files of the share whose blobs are all in gone,
@@ -142,7 +147,11 @@ func (s *Service) Delete(ctx context.Context, who account.Owner, sid ID) error {
 	if sh.Owner.Account != who.Account || who.Room != "" && sh.Owner.Room != who.Room {
 		return NotFound()
 	}
-	_, err = s.store.Update(ctx, sh.Key, func(sh *Share) ([]job.Job, error) {
+	return s.takeDown(ctx, sh.Key)
+}
+
+func (s *Service) takeDown(ctx context.Context, key Key) error {
+	_, err := s.store.Update(ctx, key, func(sh *Share) ([]job.Job, error) {
 		if sh.State >= Expired {
 			return nil, nil
 		}
@@ -168,6 +177,7 @@ func (s *Service) Handlers() map[string]job.Handler {
 	return map[string]job.Handler{
 		JobExpire:     s.comesBack(s.expire),
 		JobPurge:      s.purge,
+		JobLeave:      s.leave,
 		JobForget:     s.comesBack(s.forget),
 		JobOrphans:    s.comesBack(s.orphans),
 		JobRemoveBlob: func(ctx context.Context, j job.Job) error { return s.blobs.Remove(ctx, blob.ID(j.ID)) },
@@ -207,6 +217,25 @@ func (s *Service) expire(ctx context.Context, _ job.Job) error {
 		}
 	}
 	if len(due) == sweepStep {
+		return job.Again(0)
+	}
+	return job.Again(sweepPause)
+}
+
+// leave takes down what an account sent that is gone, some of it a run. A request
+// that was begun before may have made another share meanwhile, so it ends when it
+// has found none.
+func (s *Service) leave(ctx context.Context, j job.Job) error {
+	keys, err := s.store.LiveOf(ctx, account.ID(j.ID), sweepStep)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.takeDown(ctx, key); err != nil {
+			return err
+		}
+	}
+	if len(keys) == sweepStep {
 		return job.Again(0)
 	}
 	return job.Again(sweepPause)

@@ -212,6 +212,39 @@ func TestDelete(t *testing.T) {
 	})
 }
 
+func TestWhatAnAccountSentGoesWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ctx := newWorld(t), context.Background()
+		const many = 101 // more than a step
+		for i := range many {
+			w.send(fmt.Sprint("t", i), 1)
+		}
+		bob := account.Actor{Owner: account.Owner{Account: "bob"}}
+		if _, _, err := w.transfers.Create(ctx, bob, transfer.Draft{ID: "bobs"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.model.Enqueue(ctx, job.Job{Kind: share.JobLeave, ID: "alice", RunAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		w.send("late", 1) // by a request that was begun before
+		w.pass(2 * time.Minute)
+		for i := range many {
+			if _, err := w.shares.ByID(ctx, share.ID(fmt.Sprint("t", i))); fault.KindOf(err) != fault.Gone {
+				t.Fatalf("transfer %d: %v", i, err)
+			}
+		}
+		if _, err := w.shares.ByID(ctx, "late"); fault.KindOf(err) != fault.Gone {
+			t.Errorf("the late one: %v", err)
+		}
+		if n := w.blobCount(); n != 0 {
+			t.Errorf("%d blobs are left", n)
+		}
+		if _, err := w.transfers.Get(ctx, bob, "bobs"); err != nil {
+			t.Errorf("another's transfer: %v", err)
+		}
+	})
+}
+
 func TestABoardLivesWhileItIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ctx := newWorld(t), context.Background()

@@ -39,6 +39,7 @@ var heights = map[string]int{
 	// Nouns and small tools.
 	"internal/account": 1,
 	"internal/blob":    1,
+	"internal/block":   1,
 	"internal/job":     1,
 	"internal/letter":  1,
 	"internal/plan":    1,
@@ -47,6 +48,7 @@ var heights = map[string]int{
 
 	"internal/company": 2,
 	"internal/contact": 2,
+	"internal/session": 2,
 	"internal/share":   2, // what transfers and boards have in common
 
 	// How bytes become a file; how files reach people; how others send to you.

@@ -15,10 +15,33 @@ import (
 type cli struct {
 	Serve serveCommand `cmd:"" help:"Run the server."`
 	User  struct {
-		Create userCreateCommand `cmd:"" help:"Make an account; print its id."`
+		Create   userCreateCommand   `cmd:"" help:"Make an account; print its id."`
+		List     userListCommand     `cmd:"" help:"Print all accounts: id, address, state, plan, company, name."`
+		Show     userShowCommand     `cmd:"" help:"Print what is known of an account."`
+		Disable  userDisableCommand  `cmd:"" help:"End an account's sessions and API keys, and let nobody sign in. What it sent stays."`
+		Enable   userEnableCommand   `cmd:"" help:"Let the holder of a disabled account sign in again."`
+		Password userPasswordCommand `cmd:"" help:"Set a password. Ends the account's sessions and API keys."`
+		Plan     userPlanCommand     `cmd:"" help:"Give an account another plan."`
+		Delete   userDeleteCommand   `cmd:"" help:"Take an account away, with all that it sent."`
 	} `cmd:"" help:"Accounts."`
+	Company struct {
+		Create   companyCreateCommand   `cmd:"" help:"Make a company; print its id."`
+		List     companyListCommand     `cmd:"" help:"Print all companies: id, users, licences, domain, plan, name."`
+		Users    companyUsersCommand    `cmd:"" help:"Print a company's users: id, address, state, plan, role, name."`
+		Licences companyLicencesCommand `cmd:"" help:"Set how many users a company may have."`
+		Domain   companyDomainCommand   `cmd:"" help:"Set the domain of addresses that are a company's."`
+	} `cmd:"" help:"Companies."`
+	Plan struct {
+		List    planListCommand    `cmd:"" help:"Print all plans."`
+		Set     planSetCommand     `cmd:"" help:"Change a plan, or make one. 0 is no limit."`
+		Default planDefaultCommand `cmd:"" help:"Choose the plan of new accounts."`
+		Delete  planDeleteCommand  `cmd:"" help:"Remove a plan that nobody has."`
+	} `cmd:"" help:"Plans: what accounts may do."`
 	Key struct {
 		Create keyCreateCommand `cmd:"" help:"Make an API key; print it. It cannot be shown again."`
+		List   keyListCommand   `cmd:"" help:"Print an account's API keys: id, scopes, daily limit, expiry, name."`
+		Rotate keyRotateCommand `cmd:"" help:"Put a new API key in place of one, which is void at once; print it."`
+		Delete keyDeleteCommand `cmd:"" help:"End an API key for good."`
 		S3     keyS3Command     `cmd:"" name:"s3" help:"Print access id and secret of an API key for S3 programs."`
 	} `cmd:"" help:"API keys."`
 	Mail struct {
@@ -27,6 +50,11 @@ type cli struct {
 		Retry mailRetryCommand `cmd:"" help:"Have letters that were not sent tried anew."`
 		Test  mailTestCommand  `cmd:"" help:"Write a letter to see whether mail works; print its id."`
 	} `cmd:"" help:"Letters."`
+	Block struct {
+		Add    blockAddCommand    `cmd:"" help:"Block an address, or a domain with all below it."`
+		List   blockListCommand   `cmd:"" help:"Print what is blocked: address or domain, since when, why."`
+		Remove blockRemoveCommand `cmd:"" help:"Take an address or a domain off the list."`
+	} `cmd:"" help:"Addresses and domains that are blocked."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -114,7 +142,7 @@ func (c *collector) mappers() []kong.Option {
 		typeMapper(c, parseBaseURL), typeMapper(c, parseDatabase), typeMapper(c, parseBlobs),
 		typeMapper(c, parseDirectory), typeMapper(c, parseLogFormat), typeMapper(c, parseLogLevel),
 		typeMapper(c, parseMailHost), typeMapper(c, parseMailFrom), typeMapper(c, parseMailSecurity),
-		typeMapper(c, parseCount), typeMapper(c, list(parseDomain)), typeMapper(c, list(parsePrefix)),
+		typeMapper(c, parseCount), typeMapper(c, parseDate), typeMapper(c, list(parseDomain)), typeMapper(c, list(parsePrefix)),
 		kong.TypeMapper(reflect.TypeFor[bool](), boolMapper{mapper(c, parseBool)}),
 		kong.NamedMapper("secret", mapper(c, parseSecret)),
 	}

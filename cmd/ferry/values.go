@@ -35,6 +35,7 @@ type (
 	mailHost     string // host:port; empty: none
 	mailFrom     string // as net/mail reads it
 	mailSecurity string // of package notify
+	date         struct{ time.Time }
 )
 
 const day = 24 * time.Hour
@@ -80,6 +81,15 @@ func parseDuration(s string) (time.Duration, error) {
 }
 
 func notDuration(s string) error { return fmt.Errorf("%q is no time such as 90s, 1h30m or 7d", s) }
+
+// parseDate reads a day, which begins at midnight, UTC.
+func parseDate(s string) (date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return date{}, fmt.Errorf("%q is no day such as 2030-12-31", s)
+	}
+	return date{t}, nil
+}
 
 // parseCount reads a number of things.
 func parseCount(s string) (int, error) {

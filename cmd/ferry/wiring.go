@@ -16,14 +16,18 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
+	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/notify"
 	"github.com/ferry-server/ferry/internal/password"
+	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/server"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/site"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -115,11 +119,15 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	if s.SMTPHost == "" {
 		log.InfoContext(ctx, "letters are held, because there is no mail server: set smtp-host, or see ferry mail")
 	}
+	sessions := session.NewService(session.Config{
+		Store: database, Accounts: accounts, Blocks: block.NewService(database, now), IDs: ids, Ring: ring, Now: now, Log: log,
+	})
 	handlers := shares.Handlers()
+	maps.Copy(handlers, sessions.Handlers())
 	maps.Copy(handlers, letters.Handlers())
 	maps.Copy(handlers, desk.Handlers())
 	runner := job.NewRunner(database, handlers, now, log)
-	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), letters.Jobs(), desk.Jobs())...); err != nil {
+	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), sessions.Jobs(), letters.Jobs(), desk.Jobs())...); err != nil {
 		return nil, err
 	}
 
@@ -177,6 +185,14 @@ func newAccounts(database *db.DB, ring *keyring.Ring, ids *id.Source, quota int6
 	return account.NewService(database, password.New(passwordsAtOnce), ids, ring, time.Now, quota)
 }
 
+// people is what the commands of an operator are about.
+type people struct {
+	accounts  *account.Service
+	companies *company.Service
+	plans     *plan.Service
+	blocks    *block.Service
+}
+
 // mailServer gives the server that takes our mail; nil when there is none.
 func (m *mailing) mailServer(base string) *notify.SMTP {
 	if m.SMTPHost == "" {
@@ -232,8 +248,16 @@ func withStore(ctx context.Context, p *place, do func(*store) error) (err error)
 	return do(&store{database, ring, id.NewSource(time.Now)})
 }
 
-func withAccounts(ctx context.Context, p *place, l accountLimits, do func(*account.Service) error) error {
-	return withStore(ctx, p, func(s *store) error { return do(newAccounts(s.DB, s.ring, s.ids, int64(l.Quota))) })
+// withPeople gives do the services that know people.
+func withPeople(ctx context.Context, p *place, l accountLimits, do func(*people) error) error {
+	return withStore(ctx, p, func(s *store) error {
+		all := &people{
+			accounts: newAccounts(s.DB, s.ring, s.ids, int64(l.Quota)),
+			plans:    plan.NewService(s.DB), blocks: block.NewService(s.DB, time.Now),
+		}
+		all.companies = company.NewService(s.DB, all.accounts, all.plans, all.blocks, s.ids, time.Now)
+		return do(all)
+	})
 }
 
 // withLetters gives do a service that writes and shows letters; a server sends them.

@@ -2,16 +2,17 @@
 // be split into, and the one-time link of the first start.
 //
 // It owns the rules on them and the secrets' forms: random secrets are stored as
-// SHA-256, human ones by a Hasher (argon2id, package password). It leaves
-// bearer tokens, which are a matter of one API, to that API's door, and rights on
-// transfers to the packages that own them. Start at Service.
+// SHA-256, human ones by a Hasher (argon2id, package password). Everything that an
+// account's holder presents (tokens, keys) was made in an epoch of the account,
+// and is void in the next. It leaves signing in to package session, the people of
+// a company to package company, what a plan allows to package plan, bearer tokens,
+// which are a matter of one API, to that API's door, and rights on transfers to
+// the packages that own them. Start at Service.
 package account
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"io"
 	"net/mail"
@@ -59,63 +60,95 @@ type Actor struct {
 	Key KeyID // by which key; empty for a person
 }
 
+// A State is where an account is in its life.
+type State int
+
+const (
+	Active   State = 0
+	Disabled State = 1 // cannot sign in, and its keys are dead; what it sent lives on
+	Erased   State = 2 // its id is all that is left
+)
+
+func (s State) String() string {
+	return [...]string{"active", "disabled", "erased"}[max(0, min(int(s), 2))]
+}
+
+// A CompanyID names a company (package company).
+type CompanyID string
+
 // An Account is a person, or the installation itself.
 type Account struct {
-	ID        ID
-	Email     string // lower case; empty for the installation
-	Password  string // a Hasher's text; empty: cannot sign in
-	Company   string
-	Admin     bool
-	Quota     int64 // bytes of storage; 0: no limit
+	ID         ID
+	Email      string // lower case; empty for the installation
+	Verified   bool   // the address is known to be theirs
+	Name       string
+	Password   string // a Hasher's text; empty: cannot sign in
+	MustChange bool   // has to choose another password before anything else
+	State      State
+	Epoch      int // sessions and keys of an earlier epoch are void
+
+	Plan      string    // a plan's id; empty: none, and so no limits
+	PaidUntil time.Time // zero: nothing to pay
+
+	Company      CompanyID // empty: none
+	CompanyAdmin bool      // manages the company's people
+	Admin        bool      // administers the installation
+
+	Quota     int64 // bytes of storage; 0: what the plan says
 	Used      int64 // bytes reserved by what it keeps
 	CreatedAt time.Time
-}
-
-// An APIKey is what programs present. The key itself is not stored.
-type APIKey struct {
-	ID         KeyID
-	Account    ID
-	Name       string
-	Hash       [sha256.Size]byte
-	DailyLimit int // calls a day (UTC); 0: no limit
-	Epoch      int // tokens of an earlier epoch are void
-	CreatedAt  time.Time
-}
-
-// Room gives the room of the user identifier, or, with none, the key's own.
-// WeTransfer API docs, Authorization: what is made with one identifier is
-// invisible to another; the same identifier later is the same room. That a token
-// without identifier is a room of its own is the safe reading of them.
-func (k *APIKey) Room(identifier *string) Room {
-	h := sha256.New()
-	fmt.Fprintf(h, "room\x00%s\x00", k.ID)
-	if identifier != nil {
-		fmt.Fprintf(h, "id\x00%s", *identifier)
-	}
-	return Room(strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)[:15])))
-}
-
-// Actor gives who acts with this key, in the room of the identifier.
-func (k *APIKey) Actor(identifier *string) Actor {
-	return Actor{Owner: Owner{Account: k.Account, Room: k.Room(identifier)}, Key: k.ID}
 }
 
 // A Store keeps accounts and keys.
 type Store interface {
 	// CreateAccount adds an account: Conflict "email_taken" when its address
-	// has one.
+	// has one, NotFound "plan_unknown".
 	CreateAccount(ctx context.Context, a *Account) error
-	// EnsureAccount adds the account unless its ID is there.
+	// EnsureAccount adds the account, which has no plan, unless its ID is there.
 	EnsureAccount(ctx context.Context, a *Account) error
-	// AccountByEmail finds by the lower-case address: NotFound "account_unknown".
+	// AccountByEmail finds by the lower-case address, AccountByID by the id:
+	// NotFound "account_unknown". Erased accounts are not found.
 	AccountByEmail(ctx context.Context, email string) (*Account, error)
+	AccountByID(ctx context.Context, id ID) (*Account, error)
+	// Accounts gives up to n accounts whose ids are greater than after, in their
+	// order, without those that are erased.
+	Accounts(ctx context.Context, after ID, n int) ([]*Account, error)
 	// HasAdmin tells whether any account is an admin.
 	HasAdmin(ctx context.Context) (bool, error)
+	// DefaultPlan gives the plan of new accounts: of those that strangers make
+	// for themselves, or of others.
+	DefaultPlan(ctx context.Context, signUp bool) (string, error)
 
+	// UpdateAccount loads the account and its profile, runs change on them, and
+	// saves the result, all or nothing; what counts accounts (plans, companies)
+	// is kept in step. It may run change more than once, so change must do
+	// nothing but change its arguments. ID, Used and CreatedAt are not saved.
+	// NotFound "account_unknown" or "plan_unknown"; Conflict "email_taken", or
+	// "licences_used" when a company that it was to join is full. When the
+	// account was erased, so are its keys and sessions and its profile, and the
+	// job that takes down what it sent is called for.
+	UpdateAccount(ctx context.Context, id ID, change func(*Account, *Profile) error) (*Account, error)
+	// ProfileOf gives an empty profile when nothing was kept.
+	ProfileOf(ctx context.Context, id ID) (*Profile, error)
+
+	// CreateKey adds a key in its account's epoch: Conflict "no_api_access" when
+	// the account is not active or has a plan without.
 	CreateKey(ctx context.Context, k *APIKey) error
-	// KeyByHash and KeyByID find keys that are in force: NotFound "key_unknown".
+	// KeyByHash and KeyByID find keys that are in force but for the clock, each
+	// with what its owner's plan allows: NotFound "key_unknown" for one that was
+	// deleted, is of an earlier epoch of its owner, or whose owner is not active
+	// or has a plan without API access.
 	KeyByHash(ctx context.Context, hash [sha256.Size]byte) (*APIKey, error)
 	KeyByID(ctx context.Context, id KeyID) (*APIKey, error)
+	// KeysOf gives up to n keys of the account that were not deleted and whose
+	// ids are greater than after, in their order; also those that are not in
+	// force.
+	KeysOf(ctx context.Context, owner ID, after KeyID, n int) ([]*APIKey, error)
+	// RotateKey gives a key in force another hash and raises its epoch;
+	// DeleteKey ends one for good. The owner must be the key's, or empty for
+	// anybody's: NotFound "key_unknown".
+	RotateKey(ctx context.Context, owner ID, id KeyID, hash [sha256.Size]byte) error
+	DeleteKey(ctx context.Context, owner ID, id KeyID, now time.Time) error
 
 	// CountCall counts one call of the key on the day (days since 1970, UTC) by
 	// one conditional update: Throttled "daily_limit" when limit calls are
@@ -139,8 +172,9 @@ type Hasher interface {
 
 // A Service makes and knows accounts and keys.
 type Service struct {
-	mu   sync.Mutex // guards seen
+	mu   sync.Mutex // guards seen and ends
 	seen recent.Map[[sha256.Size]byte, seenKey]
+	ends int // how often this node ended keys
 
 	store  Store
 	hasher Hasher
@@ -151,55 +185,9 @@ type Service struct {
 }
 
 // NewService makes a Service; quota is the storage of each new account in bytes,
-// 0 for no limit.
+// 0 for what its plan says.
 func NewService(s Store, h Hasher, ids *id.Source, ring *keyring.Ring, now func() time.Time, quota int64) *Service {
-	return &Service{seen: recent.Map[[sha256.Size]byte, seenKey]{Most: 1000}, store: s, hasher: h, ids: ids, ring: ring, now: now, quota: quota}
-}
-
-// MinPassword is the least length of a password, in bytes.
-const MinPassword = 8
-
-// New describes an account to be made.
-type New struct {
-	Email    string
-	Password Secret
-	Company  string
-	Admin    bool
-}
-
-// CreateUser makes an account. Invalid with Fields for a bad address or a short
-// password; Conflict "email_taken".
-func (s *Service) CreateUser(ctx context.Context, n New) (*Account, error) {
-	a, err := s.draft(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	return a, s.store.CreateAccount(ctx, a)
-}
-
-func (s *Service) draft(ctx context.Context, n New) (*Account, error) {
-	var bad []fault.Field
-	email, err := NormalizeEmail(n.Email)
-	if err != nil {
-		bad = append(bad, fault.Field{Name: "email", Code: "email_invalid", Msg: "not an e-mail address"})
-	}
-	if len(n.Password) < MinPassword || len(n.Password) > 1024 {
-		bad = append(bad, fault.Field{Name: "password", Code: "password_length", Msg: fmt.Sprintf("must have %d to 1024 characters", MinPassword)})
-	}
-	if strings.ContainsRune(n.Company, 0) || len(n.Company) > 200 {
-		bad = append(bad, fault.Field{Name: "company", Code: "company_invalid", Msg: "must be a name of at most 200 characters"})
-	}
-	if len(bad) > 0 {
-		return nil, &fault.Error{Kind: fault.Invalid, Code: bad[0].Code, Msg: bad[0].Name + " " + bad[0].Msg, Fields: bad}
-	}
-	text, err := s.hasher.Hash(ctx, n.Password)
-	if err != nil {
-		return nil, err
-	}
-	return &Account{
-		ID: ID(s.ids.Key()), Email: email, Password: text, Company: n.Company,
-		Admin: n.Admin, Quota: s.quota, CreatedAt: s.now(),
-	}, nil
+	return &Service{seen: recent.Map[[sha256.Size]byte, seenKey]{Most: mostSeen}, store: s, hasher: h, ids: ids, ring: ring, now: now, quota: quota}
 }
 
 // NormalizeEmail gives the address as it is stored and compared: bare, lower
@@ -210,139 +198,6 @@ func NormalizeEmail(s string) (string, error) {
 		return "", fault.New(fault.Invalid, "email_invalid", "not an e-mail address")
 	}
 	return strings.ToLower(s), nil
-}
-
-// CreateKey makes an API key for the account with this address, or with none for
-// the installation's own account. It returns the key itself, which is never to
-// be had again.
-func (s *Service) CreateKey(ctx context.Context, email, name string, dailyLimit int) (Secret, *APIKey, error) {
-	if dailyLimit < 0 {
-		return "", nil, fault.New(fault.Invalid, "daily_limit_invalid", "a daily limit cannot be negative")
-	}
-	if strings.ContainsRune(name, 0) || len(name) > 200 {
-		return "", nil, fault.New(fault.Invalid, "name_invalid", "a key's name has at most 200 characters")
-	}
-	owner := Installation
-	if email == "" {
-		err := s.store.EnsureAccount(ctx, &Account{ID: Installation, Quota: s.quota, CreatedAt: s.now()})
-		if err != nil {
-			return "", nil, err
-		}
-	} else {
-		email, err := NormalizeEmail(email)
-		if err != nil {
-			return "", nil, err
-		}
-		a, err := s.store.AccountByEmail(ctx, email)
-		if err != nil {
-			return "", nil, err
-		}
-		owner = a.ID
-	}
-	return s.newKey(ctx, owner, name, dailyLimit)
-}
-
-func (s *Service) newKey(ctx context.Context, owner ID, name string, dailyLimit int) (Secret, *APIKey, error) {
-	secret := Secret(s.ids.Text(id.Base62, 43)) // 256 bits
-	k := &APIKey{
-		ID: KeyID(s.ids.Key()), Account: owner, Name: name, Hash: hashOf(secret),
-		DailyLimit: dailyLimit, CreatedAt: s.now(),
-	}
-	return secret, k, s.store.CreateKey(ctx, k)
-}
-
-// A seenKey is a key that was found in force.
-type seenKey struct {
-	*APIKey
-	at time.Time
-}
-
-// keyLife is how long a key that was found is believed to be in force, so that
-// another node, or a command beside the server, ends a key within that time. This
-// node ends it at once.
-const keyLife = time.Second
-
-// Key finds the API key that was presented: Unauthenticated "key_unknown" for
-// any that is not in force.
-func (s *Service) Key(ctx context.Context, presented Secret) (*APIKey, error) {
-	if presented == "" || len(presented) > 256 {
-		return nil, unknownKey(nil)
-	}
-	// Comparing hashes of random secrets in an index leaks nothing useful.
-	hash, now := hashOf(presented), s.now()
-	s.mu.Lock()
-	k, ok := s.seen.Get(hash)
-	s.mu.Unlock()
-	if ok && now.Sub(k.at).Abs() < keyLife {
-		return k.APIKey, nil
-	}
-	found, err := s.store.KeyByHash(ctx, hash)
-	if fault.KindOf(err) == fault.NotFound {
-		return nil, unknownKey(err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen.Put(hash, seenKey{found, now})
-	return found, nil
-}
-
-func unknownKey(err error) error {
-	return &fault.Error{Kind: fault.Unauthenticated, Code: "key_unknown", Msg: "unknown API key", Err: err}
-}
-
-// Count counts one call of the key: Throttled "daily_limit" when the day's calls
-// are used up. It writes only for keys that have a limit.
-func (s *Service) Count(ctx context.Context, k *APIKey) error {
-	if k.DailyLimit == 0 {
-		return nil
-	}
-	return s.store.CountCall(ctx, k.ID, s.now().Unix()/86400, k.DailyLimit)
-}
-
-// S3 credentials are derived, not stored: the access id names the key and, by
-// the keyring's mark, the secret they were derived from.
-//
-//	FERRY1 <mark: 4> <key id: 26>, upper case
-
-const accessPrefix = "FERRY1"
-
-// S3Credentials gives the access id and the secret of the key for S3 programs.
-func (s *Service) S3Credentials(k *APIKey) (access string, secret Secret) {
-	mark := s.ring.Marks()[0]
-	return strings.ToUpper(accessPrefix + mark + string(k.ID)), s3Secret(s.ring.Key("s3"), k.ID)
-}
-
-// S3Key finds the key of an access id and the secret that belongs to it:
-// Unauthenticated "key_unknown".
-func (s *Service) S3Key(ctx context.Context, access string) (*APIKey, Secret, error) {
-	rest, ok := strings.CutPrefix(access, accessPrefix)
-	if !ok || len(rest) != 4+id.KeyLen {
-		return nil, "", unknownKey(nil)
-	}
-	rest = strings.ToLower(rest)
-	for i, mark := range s.ring.Marks() {
-		if rest[:4] != mark {
-			continue
-		}
-		k, err := s.store.KeyByID(ctx, KeyID(rest[4:]))
-		if fault.KindOf(err) == fault.NotFound {
-			return nil, "", unknownKey(err)
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		return k, s3Secret(s.ring.Keys("s3")[i], k.ID), nil
-	}
-	return nil, "", unknownKey(nil)
-}
-
-func s3Secret(derived []byte, k KeyID) Secret {
-	m := hmac.New(sha256.New, derived)
-	m.Write([]byte(k))
-	return Secret(strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(m.Sum(nil))))
 }
 
 // SetupToken makes the one-time token of the set-up link, in place of any
@@ -370,14 +225,15 @@ func (s *Service) SetupOpen(ctx context.Context) (bool, error) {
 // them. NotFound "setup_unknown" for a token that is not, or no longer, good.
 func (s *Service) UseSetup(ctx context.Context, token Secret, n New) (*Account, Secret, error) {
 	n.Admin = true
-	a, err := s.draft(ctx, n)
+	a, err := s.Draft(ctx, n)
 	if err != nil {
 		return nil, "", err
 	}
+	a.Plan = "" // whoever runs the server is not to be kept out by a plan
 	if err := s.store.UseSetup(ctx, hashOf(token), a); err != nil {
 		return nil, "", err
 	}
-	key, _, err := s.newKey(ctx, a.ID, "first key", 0)
+	key, _, err := s.CreateKeyFor(ctx, a.ID, NewKey{Name: "first key"})
 	return a, key, err
 }
 

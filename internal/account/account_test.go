@@ -18,10 +18,11 @@ import (
 
 // A memory keeps accounts in maps.
 type memory struct {
-	accounts map[account.ID]*account.Account
-	keys     map[account.KeyID]*account.APIKey
-	calls    map[string]int
-	setup    [sha256.Size]byte
+	account.Store // for what these tests do not ask
+	accounts      map[account.ID]*account.Account
+	keys          map[account.KeyID]*account.APIKey
+	calls         map[string]int
+	setup         [sha256.Size]byte
 }
 
 func (m *memory) CreateAccount(_ context.Context, a *account.Account) error {
@@ -49,6 +50,8 @@ func (m *memory) AccountByEmail(_ context.Context, email string) (*account.Accou
 	}
 	return nil, fault.New(fault.NotFound, "account_unknown", "no such account")
 }
+
+func (m *memory) DefaultPlan(context.Context, bool) (string, error) { return "", nil }
 
 func (m *memory) HasAdmin(context.Context) (bool, error) {
 	for _, a := range m.accounts {

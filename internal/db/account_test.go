@@ -14,7 +14,7 @@ import (
 func TestAccounts(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		a := &account.Account{
-			ID: "a", Email: "ä@example.com", Password: "hash", Company: "Ferry & Söhne", Quota: 1 << 40, CreatedAt: now,
+			ID: "a", Email: "ä@example.com", Password: "hash", Name: "Söhne", Quota: 1 << 40, CreatedAt: now,
 		}
 		w.must(w.CreateAccount(w.ctx, a))
 		got, err := w.AccountByEmail(w.ctx, a.Email)

@@ -150,6 +150,7 @@ func runEverything(w world) {
 	_, _ = w.DropObject(w.ctx, o.Owner, "key")
 	w.readBook()
 	w.readOutbox()
+	w.readPeople()
 }
 
 func (w world) explain(text string) string {

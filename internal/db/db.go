@@ -18,10 +18,14 @@ import (
 	"strings"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/plan"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -30,6 +34,10 @@ import (
 // What *DB is for the core.
 var (
 	_ account.Store      = (*DB)(nil)
+	_ block.Store        = (*DB)(nil)
+	_ plan.Store         = (*DB)(nil)
+	_ company.Store      = (*DB)(nil)
+	_ session.Store      = (*DB)(nil)
 	_ share.Store        = (*DB)(nil)
 	_ upload.Store       = (*DB)(nil)
 	_ transfer.DeskStore = (*DB)(nil)

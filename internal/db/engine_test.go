@@ -78,6 +78,7 @@ func (w world) tables() map[string][]string {
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
 		"objects", "contact_books", "contacts", "contact_groups", "contact_members", "outbox",
 		"contents", "recipients", "downloads", "claims", "password_tries",
+		"plans", "companies", "profiles", "sessions", "tokens", "tickets", "tries", "blocks",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }
 		switch e := w.engine.(type) {
@@ -151,6 +152,7 @@ func (w world) changes() map[string]func() error {
 	}))
 	changes := w.contactChanges()
 	maps.Copy(changes, w.letterChanges())
+	maps.Copy(changes, w.peopleChanges())
 	maps.Copy(changes, map[string]func() error{
 		"CreateTransfer": func() error { return w.CreateTransfer(w.ctx, draft, draftFiles) },
 		"AddItems":       func() error { return w.AddItems(w.ctx, b.Key, items, boardLimits, now) },

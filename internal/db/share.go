@@ -125,7 +125,8 @@ func reserve(t tx, owner account.ID, n int64) {
 	}
 	t.must(fault.New(fault.Full, "quota_exceeded", "the account has no room for that"), `
 		update accounts set used = used + $1
-		where id = $2 and (cast($1 as bigint) < 0 or used <= case when quota = 0 then $3 else quota end - $1)`,
+		where id = $2 and (cast($1 as bigint) < 0 or used <= coalesce(nullif(quota, 0),
+			(select nullif(p.storage, 0) from plans p where p.id = accounts.plan), $3) - $1)`,
 		n, owner, int64(math.MaxInt64))
 }
 

@@ -46,7 +46,7 @@ type tx interface {
 	// lock gives what to put behind a select whose rows the transaction then
 	// decides on: clause on PostgreSQL, nothing on SQLite, which has one writer
 	// at a time. Rows are locked in this order, so that nobody waits in a
-	// circle: file, share, account.
+	// circle: file, share, company, account, plan.
 	lock(clause string) string
 }
 

@@ -119,6 +119,7 @@ func English() *Pages {
 		Wrong: map[string]string{
 			"email_invalid":   "This is not an e-mail address.",
 			"password_length": "Between 8 and 1024 characters, please.",
+			"password_weak":   "Too easy to guess. Please choose another.",
 			"email_taken":     "There is an account with this address already.",
 		},
 

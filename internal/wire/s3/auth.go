@@ -67,9 +67,20 @@ func (h *Handler) authenticate(r *http.Request) (*sigv4.Signed, caller, error) {
 		// Ferry signs nothing else (see Presigner), so somebody has its secret.
 		return nil, caller{}, fault.New(fault.Forbidden, "not_presigned", "this key signs URLs to put and get only")
 	case !who.isFerry():
-		return signed, who, h.Accounts.Count(r.Context(), who.key)
+		if err := h.Accounts.Count(r.Context(), who.key); err != nil {
+			return nil, caller{}, err
+		}
+		return signed, who, who.key.May(scopeOf(r.Method))
 	}
 	return signed, who, nil
+}
+
+// scopeOf gives what a request asks of a key.
+func scopeOf(method string) account.Scope {
+	if method == http.MethodGet || method == http.MethodHead {
+		return account.Read
+	}
+	return account.Send
 }
 
 // withoutPrefix gives the request as it was before somebody put the prefix on.

@@ -210,12 +210,23 @@ func (h *Handler) member(do callFunc, limit int64) wire.HandlerFunc {
 		if err := h.cfg.Accounts.Count(r.Context(), key); err != nil {
 			return err
 		}
+		if err := key.May(scopeOf(r.Method)); err != nil {
+			return err
+		}
 		body, err := h.body(w, r, limit)
 		if err != nil {
 			return err
 		}
 		return do(w, r, who, body)
 	}
+}
+
+// scopeOf gives what a call of this API asks of a key.
+func scopeOf(method string) account.Scope {
+	if method == http.MethodGet {
+		return account.Read
+	}
+	return account.Send
 }
 
 func (h *Handler) key(r *http.Request) (*account.APIKey, error) {

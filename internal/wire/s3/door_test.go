@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
@@ -82,8 +83,9 @@ func newDoorWith(t testing.TB, o options) *door {
 	d.db, err = db.Open(t.Context(), "sqlite:"+dir+"/ferry.db", db.Options{})
 	d.must(err)
 	t.Cleanup(func() { d.must(d.db.Close()) })
-	blobs, err := disk.Open(disk.OS(), dir+"/blobs", disk.Options{})
+	files, err := disk.Open(disk.OS(), dir+"/blobs", disk.Options{})
 	d.must(err)
+	blobs := blob.WithRows(files, d.db)
 	d.ids = id.NewSource(d.clock.now)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	d.accounts = account.NewService(d.db, nil, d.ids, ring, d.clock.now, 0)

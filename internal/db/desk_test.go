@@ -603,16 +603,14 @@ func TestAPermanentTransferGoesWhenItIsDeleted(t *testing.T) {
 func TestAnUnfinishedTransferEndsWhenItIsQuiet(t *testing.T) {
 	onBothDesks(t, func(t *testing.T, d *desk) {
 		tr := d.handIn(transfer.Form{Days: ptr(transfer.Forever)})
-		f, err := d.begin(tr, "slow", 30, 100)
-		d.must(err)
 		for n := 1; n < 30; n++ { // two days for each part
-			d.pass(2 * day)
-			f, err = d.begin(tr, "slow", 30, 100)
+			f, err := d.begin(tr, "slow", 30, 100)
 			d.must(err)
 			d.must(d.put(f, n, make([]byte, 100)))
+			d.pass(2 * day)
 		}
 		d.pass(quiet + time.Minute)
-		_, err = d.begin(tr, "slow", 30, 100)
+		_, err := d.begin(tr, "slow", 30, 100)
 		d.fails(err, "transfer_expired")
 	})
 }

@@ -237,8 +237,11 @@ func TestALimitOfDownloads(t *testing.T) {
 		}
 		// One of them, some at a time, and all files: that is one download.
 		a, b := begin(f, "bob"), begin(f, "bob")
+		end(b) // nothing arrived, but the other is under way
+		if got := d.load(tr); got.Claimed != 1 {
+			t.Errorf("%d claimed while an answer is under way", got.Claimed)
+		}
 		end(a, transfer.Span{Off: 0, N: 500})
-		end(b)
 		end(begin(f, "bob"), transfer.Span{Off: 500, N: 500})
 		end(begin(g, "bob"), transfer.Span{Off: 0, N: 10})
 		if got := d.load(tr); got.Claimed != 1 || got.Downloads != 2 {
@@ -302,6 +305,9 @@ func TestClaimsOfADeadNodeReturn(t *testing.T) {
 		d.must(err)
 		_, err = d.fetch(tr, f, "carol")
 		d.fails(err, "downloads_used")
+		d.wait(25 * time.Hour)
+		_, err = d.fetch(tr, f, "bob") // whose it was, though no sweep came by
+		d.must(err)
 		d.pass(25 * time.Hour)
 		_, err = d.fetch(tr, f, "carol")
 		d.must(err)

@@ -141,12 +141,17 @@ func (d *desk) fails(err error, code string) {
 	}
 }
 
+// wait lets time go by.
+func (d *desk) wait(t time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clock = d.clock.Add(t)
+}
+
 // pass lets time go by, and then does the jobs that are due.
 func (d *desk) pass(t time.Duration) {
 	d.t.Helper()
-	d.mu.Lock()
-	d.clock = d.clock.Add(t)
-	d.mu.Unlock()
+	d.wait(t)
 	for {
 		n, err := d.runner.Step(d.ctx, 1)
 		d.must(err)
@@ -547,6 +552,10 @@ func TestCancelDeleteAndRecover(t *testing.T) {
 		if got.State != share.Ready || !got.ExpiresAt.Equal(got.ReadyAt.AddDate(0, 0, 7)) || len(d.read(f)) != 50_010 {
 			t.Errorf("%+v", got)
 		}
+		d.must(d.Delete(d.ctx, d.owner(), tr.ID))
+		d.pass(2 * time.Hour) // when the first deletion would have been purged
+		_, err = d.Recover(d.ctx, d.owner(), tr.ID)
+		d.must(err)
 		d.must(d.Delete(d.ctx, d.owner(), tr.ID))
 		d.pass(keep + time.Minute)
 		_, err = d.Recover(d.ctx, d.owner(), tr.ID)

@@ -204,14 +204,20 @@ func saveAccount(t tx, before, a *account.Account) {
 	count(t, before, a)
 }
 
-// eraseAccount removes what was the account's alone; what it sent has bytes, and is
-// taken down by a job.
+// eraseAccount removes what was the account's alone, which is bounded; what it sent
+// has bytes, and is taken down by a job.
 func eraseAccount(t tx, id account.ID) {
 	t.exec(`delete from profiles where account = $1`, id)
 	t.exec(`delete from key_calls where api_key in (select id from api_keys where account = $1)`, id)
 	t.exec(`delete from api_keys where account = $1`, id)
 	t.exec(`delete from tickets where account = $1 and account <> ''`, id)
 	endSessions(t, id)
+	for _, book := range []string{
+		`delete from contact_members where owner = $1`, `delete from contact_groups where owner = $1`,
+		`delete from contacts where owner = $1`, `delete from contact_books where owner = $1`,
+	} {
+		t.exec(book, id)
+	}
 	insertJobs(t, []job.Job{{Kind: share.JobLeave, ID: string(id), RunAt: time.UnixMilli(1)}}) // long due
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/company"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
@@ -415,6 +416,9 @@ func TestAnErasedAccountIsGone(t *testing.T) {
 		w.must(w.CountCall(w.ctx, "k", 1, 1))
 		w.login(a, "login", "refresh")
 		tr, _ := w.create(a.ID, 10)
+		w.must(w.AddContact(w.ctx, &contact.Contact{Owner: a.ID, ID: "c", Name: "c", Email: "c@example.com"}, 10))
+		w.must(w.AddContactGroup(w.ctx, &contact.Group{Owner: a.ID, ID: "g", Name: "g"}))
+		w.must(w.AddToContactGroup(w.ctx, a.ID, "g", "c"))
 		_, err := w.UpdateAccount(w.ctx, a.ID, func(a *account.Account, p *account.Profile) error { p.City = "Köln"; return nil })
 		w.must(err)
 		w.change(a.ID, (*account.Account).Erase)
@@ -430,7 +434,7 @@ func TestAnErasedAccountIsGone(t *testing.T) {
 			t.Errorf("an admin that is gone: %v, %v", admin, err)
 		}
 		rows := w.tables()
-		for _, table := range []string{"api_keys", "key_calls", "sessions", "tokens", "profiles"} {
+		for _, table := range []string{"api_keys", "key_calls", "sessions", "tokens", "profiles", "contact_books", "contacts", "contact_groups", "contact_members"} {
 			if len(rows[table]) > 0 {
 				t.Errorf("%s: %v", table, rows[table])
 			}

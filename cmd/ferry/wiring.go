@@ -19,6 +19,7 @@ import (
 	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/company"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
@@ -33,6 +34,7 @@ import (
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/wire/filemail"
 	"github.com/ferry-server/ferry/internal/wire/s3"
 	"github.com/ferry-server/ferry/internal/wire/wetransfer"
 )
@@ -148,6 +150,13 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs,
 		Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
+	callers := &filemail.People{
+		Accounts: accounts, Sessions: sessions, Plans: plan.NewService(database), Days: s.TransferDays,
+	}
+	fm := filemail.New(filemail.Config{
+		Gate: callers, Limits: callers, Contacts: contact.NewService(database, ids),
+		Now: now, BaseURL: baseURL, Log: log,
+	})
 	return &node{
 		certs: database.Certs(),
 		ready: database.Ping,
@@ -163,6 +172,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		close: database.Close,
 		doors: []mounted{
 			{wt, wetransfer.Prefixes()},
+			{fm, filemail.Prefixes()},
 			{objects, []string{s3.Prefix}},
 			{pages, []string{"/"}},
 		},

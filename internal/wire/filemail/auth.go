@@ -35,9 +35,9 @@ func (n needs) looksAtToken() bool { return n >= needsCaller }
 // A Gate knows keys and login tokens.
 type Gate interface {
 	// Key tells who acts with an API key, and counts the call: Unauthenticated for
-	// one that is not in force, Forbidden where its owner may not use the API,
-	// Throttled for a call too many.
-	Key(ctx context.Context, key account.Secret) (account.Actor, error)
+	// one that is not in force, because its owner may not use the API, say; Throttled
+	// for a call too many; Forbidden for one that the key was not made for.
+	Key(ctx context.Context, key account.Secret, use account.Scope) (account.Actor, error)
 
 	// Token tells who acts with a login token: Unauthenticated for one that is
 	// unknown, expired or destroyed.
@@ -136,7 +136,8 @@ func (h *Handler) origin() string {
 }
 
 // admit tells who makes a call that needs n, or why it must not be made.
-func (h *Handler) admit(ctx context.Context, n needs, c credentials) (who Caller, err error) {
+func (h *Handler) admit(ctx context.Context, rt *route, c credentials) (who Caller, err error) {
+	n := rt.needs
 	if n == needsNothing {
 		return who, nil
 	}
@@ -151,9 +152,10 @@ func (h *Handler) admit(ctx context.Context, n needs, c credentials) (who Caller
 	}
 	admitted := c.classic || c.ownApp
 	if c.key != "" {
-		who.Actor, err = h.cfg.Gate.Key(ctx, c.key)
+		// Also where a token says who calls: a key lets nobody do more than it was made for.
+		who.Actor, err = h.cfg.Gate.Key(ctx, c.key, rt.asks())
 		if err != nil {
-			return Caller{}, invalidApikey.instead(err, fault.Unauthenticated, fault.Forbidden)
+			return Caller{}, authorizationFailure.instead(invalidApikey.instead(err, fault.Unauthenticated), fault.Forbidden)
 		}
 		who.With, admitted = who.Key, true
 	}

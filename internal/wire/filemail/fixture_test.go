@@ -23,13 +23,14 @@ const (
 	goodKey   = "key-of-ada"
 	spentKey  = "key-of-too-many-calls"
 	barredKey = "key-of-no-api-access"
+	readKey   = "key-of-ada-to-read"
 	goodToken = "0123456789abcdef0123456789abcdef"
 )
 
 // A fakeGate knows Ada's key and Bob's token.
 type fakeGate struct{ calls []string }
 
-func (g *fakeGate) Key(_ context.Context, key account.Secret) (account.Actor, error) {
+func (g *fakeGate) Key(_ context.Context, key account.Secret, use account.Scope) (account.Actor, error) {
 	g.calls = append(g.calls, "key")
 	switch key {
 	case goodKey:
@@ -37,7 +38,12 @@ func (g *fakeGate) Key(_ context.Context, key account.Secret) (account.Actor, er
 	case spentKey:
 		return account.Actor{}, fault.New(fault.Throttled, "daily_limit", "")
 	case barredKey:
-		return account.Actor{}, fault.New(fault.Forbidden, "plan_feature", "the plan has no API")
+		return account.Actor{}, fault.New(fault.Unauthenticated, "key_unknown", "unknown API key")
+	case readKey:
+		if use&^account.Read != 0 {
+			return account.Actor{}, fault.New(fault.Forbidden, "scope_missing", "the API key was not made for that")
+		}
+		return account.Actor{Owner: account.Owner{Account: "ada"}, Key: "k2"}, nil
 	}
 	return account.Actor{}, fault.New(fault.Unauthenticated, "key_unknown", "unknown API key")
 }

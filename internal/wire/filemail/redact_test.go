@@ -24,7 +24,7 @@ import (
 // implementation might.
 type lenient struct{ log *slog.Logger }
 
-func (g lenient) Key(_ context.Context, key account.Secret) (account.Actor, error) {
+func (g lenient) Key(_ context.Context, key account.Secret, _ account.Scope) (account.Actor, error) {
 	g.log.Info("key", "key", key, "text", fmt.Sprint(key))
 	return account.Actor{Owner: account.Owner{Account: "ada"}}, nil
 }

@@ -40,7 +40,7 @@ const (
 // routes is the whole surface of the API: what is not here is NotFound.
 func (h *Handler) routes() []route {
 	return []route{
-		{method: "POST", pattern: "/contact/search", needs: needsUser, call: h.searchContacts},
+		{method: "POST", pattern: "/contact/search", needs: needsUser, scope: account.Read, call: h.searchContacts},
 		{method: "GET", pattern: "/contact", needs: needsUser, call: h.listContacts},
 		{method: "POST", pattern: "/contact", needs: needsUser, call: h.addContact},
 		{method: "PUT", pattern: "/contact/{contact}", needs: needsUser, call: h.updateContact},
@@ -73,12 +73,31 @@ type route struct {
 	method  string // of a classic call "": both GET and POST
 	pattern string
 	needs   needs
-	large   bool // its body may be as long as a list that is imported
-	classic bool // it is answered in the classic formats
+	scope   account.Scope // what a key must be made for; see asks
+	large   bool          // its body may be as long as a list that is imported
+	classic bool          // it is answered in the classic formats
 
 	call   callFunc
 	stream streamFunc
 	head   bool // a stream that answers HEAD, too
+}
+
+// anyKey is the scope of calls for which every key will do: a password or a letter's
+// token comes along, and is what counts.
+const anyKey account.Scope = -1
+
+// asks gives what a key that comes along must be made for. Where the table does not
+// say, that is to look or to send; what concerns the account itself must say so.
+func (rt *route) asks() account.Scope {
+	switch {
+	case rt.scope == anyKey:
+		return 0
+	case rt.scope != 0:
+		return rt.scope
+	case rt.method == http.MethodGet, rt.classic && strings.HasSuffix(rt.pattern, "/get"):
+		return account.Read
+	}
+	return account.Send
 }
 
 // A callFunc answers a call: with what is to be said about it, which may be nil,
@@ -241,7 +260,7 @@ func (h *Handler) serveJSON(c *call, rt *route) error {
 	if err != nil {
 		return err
 	}
-	if c.who, err = h.admit(c.r.Context(), rt.needs, jsonCredentials(c.r, query)); err != nil {
+	if c.who, err = h.admit(c.r.Context(), rt, jsonCredentials(c.r, query)); err != nil {
 		return err
 	}
 	if rt.stream != nil {
@@ -265,7 +284,7 @@ func (h *Handler) serveClassic(c *call, rt *route) error {
 		return err
 	}
 	sent := h.classicCredentials(c.r, in)
-	if c.who, err = h.admit(c.r.Context(), rt.needs, sent); err != nil {
+	if c.who, err = h.admit(c.r.Context(), rt, sent); err != nil {
 		return err
 	}
 	if sent.foreign {

@@ -94,6 +94,38 @@ func (o *office) id() account.KeyID {
 	return keys[0].ID
 }
 
+// A store that is slow between finding a key and saying so.
+type slowStore struct {
+	*db.DB
+	meanwhile func()
+}
+
+func (s *slowStore) KeyByHash(ctx context.Context, h [32]byte) (*account.APIKey, error) {
+	k, err := s.DB.KeyByHash(ctx, h)
+	if s.meanwhile != nil {
+		s.meanwhile()
+	}
+	return k, err
+}
+
+func TestAKeyThatIsEndedWhileItIsLookedUpIsNotRemembered(t *testing.T) {
+	o := newOffice(t)
+	slow := &slowStore{DB: o.db}
+	now := func() time.Time { return o.now }
+	s := account.NewService(slow, plain{}, id.NewSource(now), ring(t, "a"), now, 0)
+	k := o.id()
+	slow.meanwhile = func() {
+		slow.meanwhile = nil
+		o.must(s.DeleteKey(o.ctx, "", k))
+	}
+	if _, err := s.Key(o.ctx, o.key); err != nil {
+		t.Fatalf("it was in force when it was looked up: %v", err)
+	}
+	if _, err := s.Key(o.ctx, o.key); !fault.Is(err, "key_unknown") {
+		t.Errorf("the next moment: %v", err)
+	}
+}
+
 func TestARotatedKey(t *testing.T) {
 	o := newOffice(t)
 	before, err := o.Key(o.ctx, o.key)

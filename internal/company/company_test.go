@@ -32,6 +32,8 @@ type world struct {
 	*company.Service
 	t          *testing.T
 	ctx        context.Context
+	db         *db.DB
+	ids        *id.Source
 	accounts   *account.Service
 	blocks     *block.Service
 	at         company.ID
@@ -51,7 +53,8 @@ func newWorld(t *testing.T) *world {
 	ids := id.NewSource(time.Now)
 	w.accounts = account.NewService(d, plain{}, ids, ring, time.Now, 0)
 	w.blocks = block.NewService(d, time.Now)
-	w.Service = company.NewService(d, w.accounts, plan.NewService(d), w.blocks, ids, time.Now)
+	w.db, w.ids = d, ids
+	w.Service = w.over(d)
 
 	ann, err := w.CreateMember(w.ctx, "Acme", account.New{Email: "ann@acme.example", Password: "correct horse"})
 	w.must(err)
@@ -64,6 +67,10 @@ func newWorld(t *testing.T) *world {
 	w.must(err)
 	w.ben, w.mia, w.unemployed = ben.ID, mia.ID, alone.ID
 	return w
+}
+
+func (w *world) over(s company.Store) *company.Service {
+	return company.NewService(s, w.accounts, plan.NewService(w.db), w.blocks, w.ids, time.Now)
 }
 
 func (w *world) must(err error) {
@@ -225,6 +232,60 @@ func TestTwoAdminsAtOnce(t *testing.T) {
 			w.must(err)
 			if won.Load() != 1 || at.Admins != 1 {
 				t.Errorf("%d won, %d admins are left", won.Load(), at.Admins)
+			}
+		})
+	}
+}
+
+// A lateStore lets something happen between the first look at who asks and the
+// change they ask for.
+type lateStore struct {
+	company.Store
+	meanwhile func()
+}
+
+func (s *lateStore) UpdateUser(
+	ctx context.Context, c company.ID, who, user account.ID,
+	change func(*company.Company, *account.Account, *account.Account, *account.Profile) error,
+) (*account.Account, error) {
+	s.meanwhile()
+	return s.Store.UpdateUser(ctx, c, who, user, change)
+}
+
+func (s *lateStore) AddUser(
+	ctx context.Context, c company.ID, who account.ID, a *account.Account, p *account.Profile,
+	may func(*company.Company, *account.Account) error,
+) error {
+	s.meanwhile()
+	return s.Store.AddUser(ctx, c, who, a, p, may)
+}
+
+func (s *lateStore) UpdateCompany(
+	ctx context.Context, c company.ID, who account.ID, change func(*company.Company, *account.Account) error,
+) (*company.Company, error) {
+	s.meanwhile()
+	return s.Store.UpdateCompany(ctx, c, who, change)
+}
+
+func TestARoleThatIsLostMeanwhile(t *testing.T) {
+	for name, do := range map[string]func(w *world) error{
+		"UpdateUser": func(w *world) error { return w.role(w.ben, w.mia, true) },
+		"RemoveUser": func(w *world) error { return w.RemoveUser(w.ctx, w.at, w.ben, w.mia) },
+		"AddUser": func(w *world) error {
+			_, err := w.AddUser(w.ctx, w.at, w.ben, company.NewUser{Email: "x@acme.example", Password: "correct horse"})
+			return err
+		},
+		"Update": func(w *world) error {
+			_, err := w.Update(w.ctx, w.at, w.ben, func(c *company.Company) error { c.Website = "x"; return nil })
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			before := *w
+			w.Service = w.over(&lateStore{Store: w.db, meanwhile: func() { before.must(before.role(w.ann, w.ben, false)) }})
+			if err := do(w); !fault.Is(err, "not_company_admin") {
+				t.Errorf("%v", err)
 			}
 		})
 	}

@@ -306,6 +306,42 @@ func TestLicencesAreNotOverrun(t *testing.T) {
 	})
 }
 
+// Admins who take the role from each other at the same moment, and an operator who
+// takes it from all of them: one is left each time.
+func TestAdminsAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		refused := fault.New(fault.Forbidden, "refused", "no")
+		for range 20 {
+			c := w.company(0)
+			var admins []*account.Account
+			for range 4 {
+				admins = append(admins, w.employee(c, true))
+			}
+			var wg sync.WaitGroup
+			for i, admin := range admins {
+				for who, user := range map[account.ID]*account.Account{admin.ID: admins[(i+1)%4], "": admin} {
+					wg.Go(func() {
+						_, err := w.UpdateUser(w.ctx, c.ID, who, user.ID, func(c *company.Company, who, user *account.Account, _ *account.Profile) error {
+							if who != nil && !who.LeadsCompany() || user.LeadsCompany() && c.Admins <= 1 {
+								return refused
+							}
+							user.SetCompanyAdmin(false)
+							return nil
+						})
+						if err != nil && !fault.Is(err, "refused") {
+							t.Error(err)
+						}
+					})
+				}
+			}
+			wg.Wait()
+			if kept, counted := w.counters(c.ID); kept != counted || counted[1] != 1 {
+				t.Fatalf("users and admins: kept %v, counted %v", kept, counted)
+			}
+		}
+	})
+}
+
 func TestCountersOfACompanyAreRight(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		c, other := w.company(0), w.company(0)

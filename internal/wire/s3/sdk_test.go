@@ -457,6 +457,39 @@ func TestSDKOfAnotherAccountFindsNothing(t *testing.T) {
 	}
 }
 
+func TestSDKWithAKeyThatIsNotForEverything(t *testing.T) {
+	d := newDoor(t)
+	keyFor := func(scopes account.Scope) *account.APIKey {
+		k := &account.APIKey{ID: account.KeyID(d.ids.Key()), Account: d.key.Account, Scopes: scopes, CreatedAt: d.clock.now()}
+		copy(k.Hash[:], k.ID)
+		d.must(d.db.CreateKey(t.Context(), k))
+		return k
+	}
+	for _, tt := range []struct {
+		name     string
+		scopes   account.Scope
+		get, put string
+	}{
+		{"to read", account.Read, "404 NoSuchKey", "403 AccessDenied"},
+		{"to send", account.Send, "403 AccessDenied", ""},
+		{"to manage the account", account.Manage, "403 AccessDenied", "403 AccessDenied"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s3, key := d.aws(keyFor(tt.scopes)), "x"
+			_, err := s3.GetObject(t.Context(), &sdk.GetObjectInput{Bucket: bucket, Key: &key})
+			wantCode(t, "GetObject", err, tt.get)
+			_, err = s3.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("hello")})
+			_, derr := s3.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: bucket, Key: &key})
+			if tt.put == "" {
+				d.must(errors.Join(err, derr))
+				return
+			}
+			wantCode(t, "PutObject", err, tt.put)
+			wantCode(t, "DeleteObject", derr, tt.put)
+		})
+	}
+}
+
 func TestSDKWithWrongCredentials(t *testing.T) {
 	d := newDoor(t)
 	access, secret := d.accounts.S3Credentials(d.key)

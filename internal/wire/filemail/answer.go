@@ -71,7 +71,25 @@ var byCode = map[string]status{
 	"charset_unknown":         contactsFileParseError,
 	"import_too_large":        contactsFileParseError,
 	"import_running":          rateLimitExceeded,
+
+	"required":              inputParameterMissing, // of a field
+	"transfer_cancelled":    invalidTransferState,
+	"transfer_blocked":      blocked,
+	"blocked":               blocked,
+	"version_stale":         invalidDataState,
+	"upload_recent":         uploadRecentlyUpdated,
+	"recovery_not_possible": recoveryNotPossible,
+	"too_many_recipients":   tooManyRecipients,
+	"feature_not_allowed":   invalidMembership,
+	"password_required":     passwordRequired,
+	"password_wrong":        passwordRequired,
+	"file_digest":           fileOperationError,
+	"file_deleted":          fileIsDeleted,
 }
+
+// httpByCode gives the HTTP status of what has another than its word: that a file is
+// not what its sender said is no fault of ours.
+var httpByCode = map[string]int{"file_digest": http.StatusConflict}
 
 // byKind gives the status of the rest, for every kind there is.
 var byKind = map[fault.Kind]status{
@@ -176,6 +194,9 @@ func newRefusal(err error, upload bool) refusal {
 		r.text = statuses[r.status].text
 	}
 	r.http = statuses[r.status].http
+	if code, known := httpByCode[fault.CodeOf(err)]; known {
+		r.http = code
+	}
 	if again, is := uploadAgain[fault.CodeOf(err)]; is && upload {
 		r.status, r.http = again.status, again.http
 	}

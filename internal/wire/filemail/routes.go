@@ -20,6 +20,9 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/transfer"
+	core "github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
 )
 
@@ -33,13 +36,22 @@ func Prefixes() []string {
 }
 
 const (
-	uploadPath    = "/savefile.ashx"
-	classicPrefix = "/api"
+	uploadPath        = "/savefile.ashx"
+	classicPrefix     = "/api"
+	classicUploadPath = "/api/file/add" // in an older sample of the classic pages
 )
 
 // routes is the whole surface of the API: what is not here is NotFound.
 func (h *Handler) routes() []route {
 	return []route{
+		{method: "POST", pattern: "/transfer/initialize", needs: needsCaller, call: h.initialize},
+		{method: "POST", pattern: uploadPath, stream: h.receive},
+		{method: "PUT", pattern: "/transfer/complete", needs: needsTransferKey, call: h.complete},
+
+		{pattern: "/api/transfer/initialize", needs: needsCaller, classic: true, call: h.initialize},
+		{method: "POST", pattern: classicUploadPath, classic: true, stream: h.receive},
+		{pattern: "/api/transfer/complete", needs: needsTransferKey, classic: true, call: h.complete},
+
 		{method: "POST", pattern: "/contact/search", needs: needsUser, scope: account.Read, call: h.searchContacts},
 		{method: "GET", pattern: "/contact", needs: needsUser, call: h.listContacts},
 		{method: "POST", pattern: "/contact", needs: needsUser, call: h.addContact},
@@ -125,13 +137,20 @@ type call struct {
 }
 
 // isUpload reports whether the call brings a file's bytes.
-func (c *call) isUpload() bool { return c.r.URL.Path == uploadPath }
+func (c *call) isUpload() bool {
+	return c.r.URL.Path == uploadPath || c.r.URL.Path == classicUploadPath
+}
 
 // Config is what a Handler is made of. All of it must be there.
 type Config struct {
 	Gate     Gate
+	Policy   Policy
 	Limits   Limits
+	Desk     *transfer.Desk
+	Uploads  *core.Service
 	Contacts *contact.Service
+	Misses   *wire.Misses
+	IDs      *id.Source
 	Now      func() time.Time
 	BaseURL  func() string // of all doors, without a slash at the end
 	Log      *slog.Logger

@@ -1,0 +1,45 @@
+package filemail
+
+import (
+	"crypto/md5"
+
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
+	core "github.com/ferry-server/ferry/internal/upload"
+)
+
+// receive takes the bytes of a file, or a chunk of it (docs.filemail.com, Upload
+// files). The transfer's id and key are all the credentials there are. What fails
+// is told with 406 or 449 only if the same request may succeed when it comes again.
+func (h *Handler) receive(c *call) error {
+	u, err := readUpload(c.w, c.r)
+	if err != nil {
+		return err
+	}
+	ctx := c.r.Context()
+	form := transfer.FileForm{
+		ID: core.ID(h.newFileID()), Name: u.name, Ident: u.fileID, Count: u.count, Chunk: u.chunk, Size: u.total,
+	}
+	if u.fileMD5 != nil {
+		form.MD5 = (*[md5.Size]byte)(u.fileMD5)
+	}
+	f, err := h.cfg.Desk.OpenFile(ctx, share.ID(u.transfer), u.key, form)
+	if err != nil {
+		return h.cfg.Misses.Count(ctx, err)
+	}
+	_, err = h.cfg.Uploads.Put(ctx, core.Put{
+		Account: f.Home.Owner.Account, File: f.ID, Upload: f.Upload, Number: u.number, Length: u.length,
+		Body: u.body, WantMD5: u.bodyMD5, Again: true,
+	})
+	switch {
+	case fault.Is(err, "transfer_cancelled"):
+		return operationCancelled.because(err) // while the body came in
+	case fault.Is(err, "part_too_large") && u.count == 1 && f.Size == core.Unknown:
+		return fileSizeBlockSender.because(err) // nothing was said that it could pass but a limit
+	case err != nil:
+		return err
+	}
+	c.write(nil)
+	return nil
+}

@@ -75,6 +75,7 @@ type limits struct {
 	TokenLife       time.Duration `placeholder:"TIME" default:"365d" compat:"365d" help:"How long a token of authorize is good." group:"Limits"`
 	accountLimits
 	keyLimits
+	guestLimits
 	MinFree size `placeholder:"SIZE" default:"64MiB" help:"Room that uploads leave on the disk, so that the database and deleting go on." group:"Limits"`
 }
 
@@ -86,6 +87,12 @@ type accountLimits struct {
 // keyLimits are what a new API key gets.
 type keyLimits struct {
 	DailyLimit int `placeholder:"N" default:"0" compat:"1000" help:"Calls a day of a new API key. 0: no limit." group:"Limits"`
+}
+
+// guestLimits are what those may do who have no account.
+type guestLimits struct {
+	AnonymousSending bool `help:"Let whoever has no account send by Filemail's API: links only, no letters, within the plan of those who sign up." group:"Limits"`
+	AnonymousStorage size `placeholder:"SIZE" default:"10GB" help:"Bytes that all of them together may keep. 0: no limit." group:"Limits"`
 }
 
 // preset switches the presets on.

@@ -121,8 +121,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	if s.SMTPHost == "" {
 		log.InfoContext(ctx, "letters are held, because there is no mail server: set smtp-host, or see ferry mail")
 	}
+	plans, blocks := plan.NewService(database), block.NewService(database, now)
 	sessions := session.NewService(session.Config{
-		Store: database, Accounts: accounts, Blocks: block.NewService(database, now), IDs: ids, Ring: ring, Now: now, Log: log,
+		Store: database, Accounts: accounts, Blocks: blocks, IDs: ids, Ring: ring, Now: now, Log: log,
 	})
 	handlers := shares.Handlers()
 	maps.Copy(handlers, sessions.Handlers())
@@ -151,10 +152,19 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	callers := &filemail.People{
-		Accounts: accounts, Sessions: sessions, Plans: plan.NewService(database), Days: s.TransferDays,
+		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
+	}
+	if s.AnonymousSending {
+		if err := accounts.LetGuests(ctx, int64(s.AnonymousStorage)); err != nil {
+			return nil, err
+		}
 	}
 	fm := filemail.New(filemail.Config{
-		Gate: callers, Limits: callers, Contacts: contact.NewService(database, ids),
+		Gate: callers, Limits: callers, Policy: &filemail.Senders{
+			People: callers, Companies: company.NewService(database, accounts, plans, blocks, ids, now), Blocks: blocks,
+			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
+		},
+		Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
 		Now: now, BaseURL: baseURL, Log: log,
 	})
 	return &node{

@@ -72,6 +72,12 @@ var byCode = map[string]status{
 	"import_too_large":        contactsFileParseError,
 	"import_running":          rateLimitExceeded,
 
+	"login_required":           userAccountExistsLoginRequired,
+	"registration_required":    registrationRequired,
+	"company_account_required": businessAccountExistsRegistrationRequired,
+	"email_not_verified":       emailNotVerified,
+	"account_expired":          accountExpired,
+
 	"required":              inputParameterMissing, // of a field
 	"transfer_cancelled":    invalidTransferState,
 	"transfer_blocked":      blocked,

@@ -22,7 +22,7 @@ type Policy interface {
 	// address they send, given the one they claim, if any; empty: none, so nothing
 	// is written to it and nobody is shown it. Unauthenticated "login_required"
 	// or "registration_required", Conflict "company_account_required", for nobody
-	// who may not be a guest; Conflict for an account that may not send now.
+	// who may not be a guest; Conflict "email_not_verified" or "account_expired".
 	Sender(ctx context.Context, who Caller, claimed string) (account.Owner, string, error)
 
 	// Rules gives the limits of what the account sends.

@@ -61,9 +61,9 @@ func (p *fixedPolicy) Sender(_ context.Context, who Caller, claimed string) (acc
 	case p.guests:
 		return account.Owner{Account: guests}, "", nil
 	case claimed == "ada@example.com":
-		return account.Owner{}, "", userAccountExistsLoginRequired.because(fault.New(fault.Unauthenticated, "", "please login"))
+		return account.Owner{}, "", fault.New(fault.Unauthenticated, "login_required", "please login")
 	}
-	return account.Owner{}, "", registrationRequired.because(fault.New(fault.Unauthenticated, "", "please register first"))
+	return account.Owner{}, "", fault.New(fault.Unauthenticated, "registration_required", "please register first")
 }
 
 func (p *fixedPolicy) Rules(_ context.Context, who account.ID) (transfer.Rules, error) {

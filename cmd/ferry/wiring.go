@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/block"
@@ -37,6 +38,7 @@ import (
 	"github.com/ferry-server/ferry/internal/wire/filemail"
 	"github.com/ferry-server/ferry/internal/wire/s3"
 	"github.com/ferry-server/ferry/internal/wire/wetransfer"
+	"github.com/ferry-server/ferry/internal/words"
 )
 
 const (
@@ -147,8 +149,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Objects: database, Blobs: blobs,
 		IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, URLLife: s.URLLife, Log: log,
 	})
+	parcels := archive.NewPacker(uploads, words.English().Nameless)
 	pages := site.New(site.Config{
-		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs,
+		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs, Parcels: parcels,
 		Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	callers := &filemail.People{

@@ -4,9 +4,9 @@
 // is made, any range of it can be served by any node, and the bodies in it are
 // copied from their blobs as if they were downloaded alone.
 //
-// It owns the layout and the names inside. It leaves to package deliver how
-// ranges are asked for and sent, and to its caller which files belong in and
-// where their checksums come from. Start at Layout.
+// It owns the layout, the names inside, and what of a share goes into one parcel. It
+// leaves to package deliver how ranges are asked for and sent, and to its caller who
+// may have it. Start at Layout, then Packer.
 package archive
 
 import (

@@ -29,10 +29,19 @@ const selectFile = `select ` + fileColumns + `, ` + shareColumns + ` from files 
 
 // File implements upload.Store.
 func (d *DB) File(ctx context.Context, id upload.ID) (*upload.File, error) {
+	return d.file(ctx, selectFile+`f.id = $1`, id)
+}
+
+// FileByKey implements transfer.DeskStore.
+func (d *DB) FileByKey(ctx context.Context, key upload.Key) (*upload.File, error) {
+	return d.file(ctx, selectFile+`f.key = $1`, key)
+}
+
+func (d *DB) file(ctx context.Context, sql string, arg any) (*upload.File, error) {
 	f := upload.File{Home: &share.Share{}}
 	err := d.find(ctx, fileUnknown(), func(row scan) error {
 		return row(append(fileDest(&f), shareDest(f.Home)...)...)
-	}, selectFile+`f.id = $1`, id)
+	}, sql, arg)
 	if err != nil {
 		return nil, err
 	}

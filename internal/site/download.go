@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/deliver"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -55,7 +56,7 @@ func (h *Handler) page(find find) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		p, err := h.parcel(ctx, sh)
+		p, err := h.cfg.Parcels.Pack(ctx, sh)
 		if err != nil {
 			return err
 		}
@@ -84,16 +85,16 @@ func (h *Handler) page(find find) wire.HandlerFunc {
 	}
 }
 
-func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *parcel, root string) error {
+func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.Parcel, root string) error {
 	out := bufio.NewWriterSize(w, 32<<10)
 	if err := h.pages.ExecuteTemplate(out, "share", view); err != nil {
 		return err
 	}
-	rows := make([]row, 0, min(rowStep, len(p.files)))
-	for files := range slices.Chunk(p.files, rowStep) {
+	rows := make([]row, 0, min(rowStep, len(p.Files)))
+	for files := range slices.Chunk(p.Files, rowStep) {
 		rows = rows[:0]
 		for _, f := range files {
-			rows = append(rows, row{fileURL(root, f), f.name, ending(f.name), words.Size(f.size)})
+			rows = append(rows, row{fileURL(root, f), f.Name, ending(f.Name), words.Size(f.Size)})
 		}
 		h.wait(w)
 		if err := h.pages.ExecuteTemplate(out, "rows", rows); err != nil {
@@ -106,7 +107,7 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *parcel, r
 	return out.Flush()
 }
 
-func (h *Handler) sharePage(sh *share.Share, p *parcel, root string, links []*board.Link) *sharePage {
+func (h *Handler) sharePage(sh *share.Share, p *archive.Parcel, root string, links []*board.Link) *sharePage {
 	now := h.cfg.Now()
 	title := words.Shown(sh.Name)
 	if strings.TrimSpace(title) == "" {
@@ -115,27 +116,27 @@ func (h *Handler) sharePage(sh *share.Share, p *parcel, root string, links []*bo
 	v := &sharePage{
 		frame:    h.frame(title),
 		Message:  strings.TrimSpace(words.ShownLines(sh.Message)),
-		Count:    h.words.FilesCount(len(p.files)),
-		Size:     words.Size(p.size),
+		Count:    h.words.FilesCount(len(p.Files)),
+		Size:     words.Size(p.Size),
 		Until:    h.words.Moment(sh.ExpiresAt),
 		UntilISO: sh.ExpiresAt.UTC().Format(time.RFC3339),
 		Left:     h.words.TimeLeft(sh.ExpiresAt.Sub(now)),
-		Files:    len(p.files),
+		Files:    len(p.Files),
 	}
 	v.Way = way(sh, now)
 	if sh.Idle > 0 {
 		v.Keeping = h.words.BoardKeeping
 	}
-	switch len(p.files) {
+	switch len(p.Files) {
 	case 0:
 	case 1:
-		f := p.files[0]
-		v.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.size)}
+		f := p.Files[0]
+		v.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.Size)}
 	default:
 		v.Main = &mainButton{
 			URL:   root + "/zip/" + url.PathEscape(h.zipName(sh)),
 			Label: h.words.DownloadAll,
-			Note:  h.words.AsZip + ", " + words.Size(p.archive.Size()),
+			Note:  h.words.AsZip + ", " + words.Size(p.Zip.Size()),
 		}
 	}
 	for _, l := range links {
@@ -208,13 +209,13 @@ func (h *Handler) zip(find find) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		p, err := h.parcel(ctx, sh)
+		p, err := h.cfg.Parcels.Pack(ctx, sh)
 		if err != nil {
 			return err
 		}
 		h.seen(r, sh)
-		return lost(deliver.Stream(w, r, h.cfg.Blobs, p.archive, deliver.Item{
-			Name: h.zipName(sh), ETag: p.archive.ETag(), Type: "application/zip", Sent: h.sent(ctx, "share", string(sh.Key)),
+		return lost(deliver.Stream(w, r, h.cfg.Blobs, p.Zip, deliver.Item{
+			Name: h.zipName(sh), ETag: p.Zip.ETag(), Type: "application/zip", Sent: h.sent(ctx, "share", string(sh.Key)),
 		}))
 	}
 }
@@ -250,8 +251,8 @@ func (h *Handler) seen(r *http.Request, sh *share.Share) {
 
 // fileURL is the address of a file. Its name is only for people, and for programs
 // that save under what comes last.
-func fileURL(root string, f item) string {
-	return root + "/file/" + url.PathEscape(string(f.id)) + "/" + url.PathEscape(lastName(f.name))
+func fileURL(root string, f archive.Item) string {
+	return root + "/file/" + url.PathEscape(string(f.ID)) + "/" + url.PathEscape(lastName(f.Name))
 }
 
 // lastName gives the part of a shown name that a file is saved under. Browsers

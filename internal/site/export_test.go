@@ -1,7 +1,11 @@
 package site
 
-// ForgetParcels empties the shelf, as if the node had just started.
-func (h *Handler) ForgetParcels() { h.parcels = &shelf{} }
+import "github.com/ferry-server/ferry/internal/archive"
+
+// ForgetParcels forgets what was laid out, as if the node had just started.
+func (h *Handler) ForgetParcels() {
+	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, h.words.Nameless)
+}
 
 // AssetRoot is the address that the names of assets go behind.
 func (h *Handler) AssetRoot() string { return h.assets.root() }

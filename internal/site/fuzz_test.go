@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/wire"
 	"github.com/ferry-server/ferry/internal/words"
@@ -23,7 +24,7 @@ func FuzzFileURL(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, name string) {
 		name = words.Shown(name)
-		at := fileURL("/downloads/x/y", item{id: "z", name: name})
+		at := fileURL("/downloads/x/y", archive.Item{ID: "z", Name: name})
 		base := &url.URL{Scheme: "http", Host: "ferry", Path: "/downloads/x/y"}
 		u, err := base.Parse(at) // as browsers do: dots are taken out
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -33,6 +34,7 @@ type Config struct {
 	Boards   *board.Service
 	Accounts *account.Service
 	Blobs    blob.Store
+	Parcels  *archive.Packer
 	Misses   *wire.Misses // shared with the other doors; nil: strangers may try links for ever
 	Now      func() time.Time
 	BaseURL  string // of all doors: scheme and host, no slash at the end
@@ -48,7 +50,6 @@ type Handler struct {
 	words   *words.Pages
 	pages   *template.Template
 	assets  *assets
-	parcels *shelf
 
 	// wall is real time, whatever clock the rest runs by: deadlines of sockets
 	// are the kernel's.
@@ -63,10 +64,7 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	h := &Handler{
-		cfg: c, words: words.English(), pages: parsePages(), assets: loadAssets(),
-		parcels: &shelf{}, wall: time.Now,
-	}
+	h := &Handler{cfg: c, words: words.English(), pages: parsePages(), assets: loadAssets(), wall: time.Now}
 	h.router, h.codes = wire.NewRouter(h.routes()...), wire.NewRouter(get("/{code}", h.shortLink))
 	return h
 }

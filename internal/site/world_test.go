@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/board"
@@ -27,6 +28,7 @@ import (
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/words"
 )
 
 const (
@@ -108,6 +110,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) siteAt(base string) *site.Handler {
 	return site.New(site.Config{
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Blobs: w.blobs,
+		Parcels: archive.NewPacker(w.uploads, words.English().Nameless),
 		Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 }

@@ -36,6 +36,8 @@ type DeskStore interface {
 	// FileNamed finds a file by its transfer's public id and its Ident, with its
 	// Home: NotFound "file_unknown".
 	FileNamed(ctx context.Context, id share.ID, ident string) (*upload.File, error)
+	// FileByKey finds by the primary key, with its Home: NotFound "file_unknown".
+	FileByKey(ctx context.Context, key upload.Key) (*upload.File, error)
 	// AddFile adds f to the transfer with this key, or gives the file that has its
 	// Ident there. Change decides on the transfer whether one may come, and may
 	// change its end. The account pays what the new file holds: Full

@@ -217,11 +217,20 @@ func (d *Desk) Unlock(ctx context.Context, t *Transfer, password account.Secret,
 	if err := d.store.ForgivePasswordTry(ctx, t.Key, who); err != nil {
 		return "", err
 	}
-	return account.Secret(pass(d.ring.Key(passLabel), t)), nil
+	return d.Pass(t), nil
 }
 
 func passwordRequired() error {
 	return fault.New(fault.Forbidden, "password_required", "a password is needed")
+}
+
+// Pass gives what Unlock gives, for a caller who knows otherwise that the reader may
+// have it: "" for a transfer without password.
+func (d *Desk) Pass(t *Transfer) account.Secret {
+	if !t.Locked {
+		return ""
+	}
+	return account.Secret(pass(d.ring.Key(passLabel), t))
 }
 
 // Unlocked tells whether the pass opens the transfer, or nothing is needed.

@@ -12,6 +12,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
 )
 
 type listStore interface {
@@ -353,6 +354,20 @@ func (d *Desk) ByID(ctx context.Context, tid share.ID) (*Transfer, error) {
 		return t, err
 	}
 	return t, nil
+}
+
+// File finds a file by its primary key, in any state, with the transfer it is of:
+// NotFound "file_unknown" or "transfer_unknown".
+func (d *Desk) File(ctx context.Context, key upload.Key) (*upload.File, *Transfer, error) {
+	f, err := d.store.FileByKey(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := d.store.TransferByKey(ctx, f.Home.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, t, nil
 }
 
 // For a letter: the transfer it is about, and whom a recipient's letter is for.

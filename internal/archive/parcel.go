@@ -1,0 +1,133 @@
+package archive
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/words"
+)
+
+// A Parcel is what can be had of a share now: its files that are complete, and
+// all of them as a zip. Nobody changes one.
+type Parcel struct {
+	Files []Item
+	Size  int64 // of the files together
+	Zip   *Zip
+
+	of      share.Key
+	version [3]int64 // of the share, by its row: see versionOf
+}
+
+// An Item is a file as people see it.
+type Item struct {
+	ID   upload.ID
+	Name string // as shown to people; never empty
+	Size int64
+}
+
+// versionOf gives what changes whenever a file of the share is added, becomes
+// complete, gets another name or is deleted: of a share at one version, files only
+// come, and open ones only go.
+func versionOf(sh *share.Share) [3]int64 {
+	return [3]int64{sh.Version, int64(sh.Files), int64(sh.OpenFiles)}
+}
+
+// A Packer makes parcels, and keeps those that were asked for last: a zip that is
+// fetched in a thousand ranges is laid out once. What it gives was checked against
+// the row of the share, so it needs no word from other nodes. It is safe for
+// concurrent use.
+type Packer struct {
+	uploads  *upload.Service
+	nameless string // what a file is called whose name shows nothing
+
+	mu      sync.Mutex
+	parcels []*Parcel // the one used last stands last
+	files   int       // of all of them
+}
+
+// NewPacker makes a Packer.
+func NewPacker(u *upload.Service, nameless string) *Packer {
+	return &Packer{uploads: u, nameless: nameless}
+}
+
+// Pack gives what can be had of the share.
+func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
+	if p := k.find(sh); p != nil {
+		return p, nil
+	}
+	p := &Parcel{of: sh.Key, version: versionOf(sh), Files: make([]Item, 0, sh.Files)}
+	entries := make([]Entry, 0, sh.Files)
+	err := k.uploads.Files(ctx, sh, func(f *upload.File) error {
+		if f.State != upload.Complete {
+			return nil
+		}
+		content, err := k.uploads.Content(ctx, f)
+		if err != nil {
+			return err
+		}
+		name := words.Shown(f.Name)
+		if name == "" {
+			name = k.nameless
+		}
+		p.Files = append(p.Files, Item{f.ID, name, f.Size})
+		p.Size += f.Size
+		entries = append(entries, Entry{
+			Name: name, Size: f.Size, CRC32: f.Sum, Modified: f.CompletedAt, Content: content,
+		})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.Zip, err = Layout(entries); err != nil {
+		return nil, err
+	}
+	k.keep(p)
+	return p, nil
+}
+
+// What a Packer keeps is bounded: some 6 MB. A larger parcel is not kept.
+const (
+	keptFiles   = 20_000
+	keptParcels = 64
+)
+
+func (k *Packer) find(sh *share.Share) *Parcel {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	i := slices.IndexFunc(k.parcels, func(p *Parcel) bool { return p.of == sh.Key })
+	if i < 0 {
+		return nil
+	}
+	p := k.parcels[i]
+	k.parcels = slices.Delete(k.parcels, i, i+1)
+	if p.version != versionOf(sh) {
+		k.files -= len(p.Files)
+		return nil
+	}
+	k.parcels = append(k.parcels, p)
+	return p
+}
+
+func (k *Packer) keep(p *Parcel) {
+	if len(p.Files) > keptFiles {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.parcels = slices.DeleteFunc(k.parcels, func(old *Parcel) bool {
+		if old.of == p.of {
+			k.files -= len(old.Files)
+		}
+		return old.of == p.of
+	})
+	k.parcels = append(k.parcels, p)
+	k.files += len(p.Files)
+	for k.files > keptFiles || len(k.parcels) > keptParcels {
+		k.files -= len(k.parcels[0].Files)
+		k.parcels = slices.Delete(k.parcels, 0, 1)
+	}
+}

@@ -51,6 +51,8 @@ const (
 	quiet = 7 * day
 	// recent is how young the last bytes of an upload are that nobody else completes.
 	recent = 5 * time.Minute
+	// siteName is what this installation calls itself.
+	siteName = "Ferry"
 	// jobsAtOnce is how many jobs run at the same time.
 	jobsAtOnce = 4
 	// passwordsAtOnce bounds the memory of signing in: each takes 19 MiB.
@@ -149,7 +151,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Objects: database, Blobs: blobs,
 		IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, URLLife: s.URLLife, Log: log,
 	})
-	parcels := archive.NewPacker(uploads, words.English().Nameless)
+	parcels := archive.NewPacker(uploads, words.English().Nameless, siteName)
 	pages := site.New(site.Config{
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs, Parcels: parcels,
 		Misses: misses, Now: now, BaseURL: base, Log: log,

@@ -3,7 +3,9 @@ package archive
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -13,6 +15,7 @@ import (
 // A Parcel is what can be had of a share now: its files that are complete, and
 // all of them as a zip. Nobody changes one.
 type Parcel struct {
+	Name  string // of the zip: the share's title, or its day
 	Files []Item
 	Size  int64 // of the files together
 	Zip   *Zip
@@ -42,6 +45,7 @@ func versionOf(sh *share.Share) [3]int64 {
 type Packer struct {
 	uploads  *upload.Service
 	nameless string // what a file is called whose name shows nothing
+	site     string // this installation, in the name of a zip whose share has none
 
 	mu      sync.Mutex
 	parcels []*Parcel // the one used last stands last
@@ -49,8 +53,8 @@ type Packer struct {
 }
 
 // NewPacker makes a Packer.
-func NewPacker(u *upload.Service, nameless string) *Packer {
-	return &Packer{uploads: u, nameless: nameless}
+func NewPacker(u *upload.Service, nameless, site string) *Packer {
+	return &Packer{uploads: u, nameless: nameless, site: site}
 }
 
 // Pack gives what can be had of the share.
@@ -58,7 +62,7 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 	if p := k.find(sh); p != nil {
 		return p, nil
 	}
-	p := &Parcel{of: sh.Key, version: versionOf(sh), Files: make([]Item, 0, sh.Files)}
+	p := &Parcel{Name: k.nameOf(sh), of: sh.Key, version: versionOf(sh), Files: make([]Item, 0, sh.Files)}
 	entries := make([]Entry, 0, sh.Files)
 	err := k.uploads.Files(ctx, sh, func(f *upload.File) error {
 		if f.State != upload.Complete {
@@ -87,6 +91,15 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 	}
 	k.keep(p)
 	return p, nil
+}
+
+// nameOf names the zip of a share after its title, or after its day.
+func (k *Packer) nameOf(sh *share.Share) string {
+	name := strings.NewReplacer("/", "-", `\`, "-").Replace(words.Shown(sh.Name))
+	if strings.Trim(name, ". ") == "" {
+		name = k.site + " " + sh.ReadyAt.UTC().Format(time.DateOnly)
+	}
+	return name + ".zip"
 }
 
 // What a Packer keeps is bounded: some 6 MB. A larger parcel is not kept.

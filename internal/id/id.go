@@ -139,3 +139,23 @@ func encode(b [16]byte) string {
 	}
 	return string(out[:])
 }
+
+// Bytes gives the 128 bits of a key; ok is false for what is none.
+func Bytes(key string) (b [16]byte, ok bool) {
+	if !IsKey(key) || key[0] > '7' { // 26 characters could hold two bits more
+		return b, false
+	}
+	var acc uint
+	bits, n := -2, 0
+	for i := range len(key) {
+		acc = acc<<5 | uint(strings.IndexByte(crockAbc, key[i]))
+		for bits += 5; bits >= 8; n++ {
+			bits -= 8
+			b[n] = byte(acc >> bits)
+		}
+	}
+	return b, true
+}
+
+// OfBytes is the way back from Bytes.
+func OfBytes(b [16]byte) string { return encode(b) }

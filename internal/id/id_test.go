@@ -79,3 +79,18 @@ func TestTextUsesTheWholeAlphabet(t *testing.T) {
 		}
 	}
 }
+
+func TestBytesOfKeys(t *testing.T) {
+	s := NewSource(func() time.Time { return time.UnixMilli(1_700_000_000_000) })
+	for range 1000 {
+		k := s.Key()
+		if b, ok := Bytes(k); !ok || OfBytes(b) != k {
+			t.Fatalf("%q: %x, %v, back %q", k, b, ok, OfBytes(b))
+		}
+	}
+	for _, k := range []string{"", "8" + strings.Repeat("0", 25), strings.Repeat("0", 25), strings.Repeat("u", 26)} {
+		if _, ok := Bytes(k); ok {
+			t.Errorf("%q is taken for a key", k)
+		}
+	}
+}

@@ -134,7 +134,7 @@ func (h *Handler) sharePage(sh *share.Share, p *archive.Parcel, root string, lin
 		v.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.Size)}
 	default:
 		v.Main = &mainButton{
-			URL:   root + "/zip/" + url.PathEscape(h.zipName(sh)),
+			URL:   root + "/zip/" + url.PathEscape(p.Name),
 			Label: h.words.DownloadAll,
 			Note:  h.words.AsZip + ", " + words.Size(p.Zip.Size()),
 		}
@@ -215,7 +215,7 @@ func (h *Handler) zip(find find) wire.HandlerFunc {
 		}
 		h.seen(r, sh)
 		return lost(deliver.Stream(w, r, h.cfg.Blobs, p.Zip, deliver.Item{
-			Name: h.zipName(sh), ETag: p.Zip.ETag(), Type: "application/zip", Sent: h.sent(ctx, "share", string(sh.Key)),
+			Name: p.Name, ETag: p.Zip.ETag(), Type: "application/zip", Sent: h.sent(ctx, "share", string(sh.Key)),
 		}))
 	}
 }
@@ -263,15 +263,6 @@ func lastName(name string) string {
 		return "file"
 	}
 	return name
-}
-
-// zipName names the zip of a share after its title, or after its day.
-func (h *Handler) zipName(sh *share.Share) string {
-	name := strings.NewReplacer("/", "-", `\`, "-").Replace(words.Shown(sh.Name))
-	if strings.Trim(name, ". ") == "" {
-		name = h.cfg.Name + " " + sh.ReadyAt.UTC().Format(time.DateOnly)
-	}
-	return name + ".zip"
 }
 
 // ending gives what the list shows as the kind of a file: the ending of its name,

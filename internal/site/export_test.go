@@ -4,7 +4,7 @@ import "github.com/ferry-server/ferry/internal/archive"
 
 // ForgetParcels forgets what was laid out, as if the node had just started.
 func (h *Handler) ForgetParcels() {
-	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, h.words.Nameless)
+	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, h.words.Nameless, h.cfg.Name)
 }
 
 // AssetRoot is the address that the names of assets go behind.

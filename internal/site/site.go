@@ -44,12 +44,12 @@ type Config struct {
 
 // A Handler is the site. It is a door like those of the APIs.
 type Handler struct {
-	cfg     Config
-	router  *wire.Router
-	codes   *wire.Router // for short links; the other paths are none of its business
-	words   *words.Pages
-	pages   *template.Template
-	assets  *assets
+	cfg    Config
+	router *wire.Router
+	codes  *wire.Router // for short links; the other paths are none of its business
+	words  *words.Pages
+	pages  *template.Template
+	assets *assets
 
 	// wall is real time, whatever clock the rest runs by: deadlines of sockets
 	// are the kernel's.

@@ -110,8 +110,8 @@ func newWorld(t testing.TB) *world {
 func (w *world) siteAt(base string) *site.Handler {
 	return site.New(site.Config{
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Blobs: w.blobs,
-		Parcels: archive.NewPacker(w.uploads, words.English().Nameless),
-		Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
+		Misses:  wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 }
 

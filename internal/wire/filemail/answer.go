@@ -54,6 +54,14 @@ var byCode = map[string]status{
 	"part_too_large":     invalidParameter, // longer than was said, not than is allowed
 	"transfer_too_large": fileSizeBlockSender,
 	"transfer_expired":   transferExpired,
+	"downloads_used":     transferExpired, // it ends by days or by downloads
+	"transfer_cancelled": invalidTransferState,
+	"transfer_blocked":   blocked,
+	"file_deleted":       fileIsDeleted,
+	"password_required":  passwordRequired,
+	"password_wrong":     passwordRequired,
+	"own_people_sign_in": corpAuthenticationRequired,
+	"own_people_only":    corpAuthorizationFailed,
 	"transfer_deleted":   invalidTransferState, // it was cancelled, say: its days are not over
 	"quota_exceeded":     storageCapReached,
 	"disk_full":          fileOperationError,
@@ -79,18 +87,13 @@ var byCode = map[string]status{
 	"account_expired":          accountExpired,
 
 	"required":              inputParameterMissing, // of a field
-	"transfer_cancelled":    invalidTransferState,
-	"transfer_blocked":      blocked,
 	"blocked":               blocked,
 	"version_stale":         invalidDataState,
 	"upload_recent":         uploadRecentlyUpdated,
 	"recovery_not_possible": recoveryNotPossible,
 	"too_many_recipients":   tooManyRecipients,
 	"feature_not_allowed":   invalidMembership,
-	"password_required":     passwordRequired,
-	"password_wrong":        passwordRequired,
 	"file_digest":           fileOperationError,
-	"file_deleted":          fileIsDeleted,
 }
 
 // httpByCode gives the HTTP status of what has another than its word: that a file is

@@ -174,10 +174,10 @@ func TestErrorsAreOfTheSchema(t *testing.T) {
 }
 
 // camelCase are the properties that are not spelt in lower case (docs.filemail.com,
-// samples; the last is classic's).
+// samples; the last two are classic's and a transfer's).
 var camelCase = []string{
 	"logintokenExpireDate", "twoFactorToken", "signInStatus", "failedRecipients", "startValue", "isGroup",
-	"memberCount", "propertyName", "errorCode", "errorMessage", "sendInvoiceByEmail",
+	"memberCount", "propertyName", "errorCode", "errorMessage", "sendInvoiceByEmail", "fileserverurl_main",
 }
 
 // TestSpelling looks at every property of every struct of this package.

@@ -18,9 +18,12 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/archive"
+	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/transfer"
 	core "github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -67,6 +70,25 @@ func (h *Handler) routes() []route {
 		{pattern: "/api/transfer/update", needs: needsToken, classic: true, call: h.updateTransfer},
 		{pattern: "/api/transfer/file/rename", needs: needsToken, classic: true, call: h.renameFile},
 		{pattern: "/api/transfer/file/delete", needs: needsToken, classic: true, call: h.deleteFile},
+		{method: "GET", pattern: "/transfer/sent", needs: needsUser, call: h.sent},
+		{method: "GET", pattern: "/transfer/inbox", needs: needsUser, call: h.inbox},
+		{method: "GET", pattern: "/transfer/received", needs: needsUser, call: h.inbox}, // never confirmed, and safe to have
+		{method: "GET", pattern: "/transfer/{transfer}", needs: needsCaller, call: h.transferByID},
+		{method: "GET", pattern: "/transfer", needs: needsCaller, call: h.transferByTrack},
+		{method: "POST", pattern: "/transfer/find", needs: needsCaller, scope: account.Read, call: h.findTransfer},
+		{method: "GET", pattern: "/downloadpage/transfer", needs: needsCaller, call: h.pageOfTransfer},
+		{method: "GET", pattern: "/downloadpage/files", needs: needsCaller, call: h.pageOfFiles},
+		{pattern: "/api/transfer/get", needs: needsCaller, classic: true, call: h.classicGet},
+		{pattern: "/api/transfer/sent/get", needs: needsToken, classic: true, call: h.sent},
+		{pattern: "/api/transfer/received/get", needs: needsToken, classic: true, call: h.inbox},
+		{pattern: "/api/transfer/compress", needs: needsCaller, classic: true, call: h.compress},
+		{pattern: "/api/transfer/zip", needs: needsCaller, classic: true, call: h.compress}, // its old name
+		// As a client calls them on the host of 2.0 (DroneHub); a key will do there.
+		{pattern: "/transfer/get", needs: needsCaller, classic: true, call: h.classicGet},
+		{pattern: "/transfer/sent/get", needs: needsUser, classic: true, call: h.sent},
+		{pattern: "/transfer/received/get", needs: needsUser, classic: true, call: h.inbox},
+		// Of both APIs, and refused in the words of 2.0.
+		{method: "GET", pattern: filePath, head: true, stream: h.download},
 
 		{method: "POST", pattern: "/contact/search", needs: needsUser, scope: account.Read, call: h.searchContacts},
 		{method: "GET", pattern: "/contact", needs: needsUser, call: h.listContacts},
@@ -167,6 +189,11 @@ type Config struct {
 	Contacts *contact.Service
 	Misses   *wire.Misses
 	IDs      *id.Source
+	Readers  Readers
+	Blobs    blob.Store
+	Parcels  *archive.Packer
+	Ring     *keyring.Ring
+	SkipReg  bool // who downloads may ask that it is not registered
 	Now      func() time.Time
 	BaseURL  func() string // of all doors, without a slash at the end
 	Log      *slog.Logger

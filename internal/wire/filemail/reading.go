@@ -170,24 +170,41 @@ func (h *Handler) list(ctx context.Context, r reading, page []*transfer.Transfer
 		return nil, err
 	}
 	data := &transfersData{make([]*transferObject, len(page))}
+	admits := map[account.ID]admission{}
 	for i, t := range page {
 		s := &seen{Transfer: t, recipients: recipients[t.Key]}
 		if by != nil && by[i].Address == r.Address {
 			s.to = by[i] // not a colleague's link
 		}
-		s.view = r.view(t, s.recipients, s.to)
-		if own, err := h.cfg.Readers.Admits(ctx, t.Owner.Account, r.who); err == nil {
-			s.inside = own
-			s.open = s.view.Open || !t.Locked
-		} else if k := fault.KindOf(err); k != fault.Forbidden && k != fault.Unauthenticated {
-			return nil, err
-		}
-		if s.view.Open {
-			s.pass = h.cfg.Desk.Pass(t)
+		if s.view = r.view(t, s.recipients, s.to); s.view.Open {
+			s.open, s.inside, s.pass = true, true, h.cfg.Desk.Pass(t)
+		} else {
+			a, known := admits[t.Owner.Account]
+			if !known {
+				if a, err = h.admission(ctx, t.Owner.Account, r.who); err != nil {
+					return nil, err
+				}
+				admits[t.Owner.Account] = a
+			}
+			s.open, s.inside = a.refused == nil && !t.Locked, a.own
 		}
 		data.Transfers[i] = h.transferObject(s)
 	}
 	return data, nil
+}
+
+// An admission is what Readers.Admits says, where a refusal ends nothing.
+type admission struct {
+	own     bool
+	refused error
+}
+
+func (h *Handler) admission(ctx context.Context, sender, who account.ID) (admission, error) {
+	own, err := h.cfg.Readers.Admits(ctx, sender, who)
+	if k := fault.KindOf(err); err != nil && k != fault.Forbidden && k != fault.Unauthenticated {
+		return admission{}, err
+	}
+	return admission{own, err}, nil
 }
 
 // One transfer.
@@ -254,15 +271,12 @@ func (h *Handler) find(ctx context.Context, r reading, ref reference) (*transfer
 
 // enter makes sure that the reader may have the files.
 func (h *Handler) enter(ctx context.Context, s *seen, who account.ID, password account.Secret) (err error) {
-	if s.inside, err = h.cfg.Readers.Admits(ctx, s.Owner.Account, who); err != nil {
-		if !s.view.Open {
-			return err
-		}
-		s.inside = true // the sender
-	}
 	if s.open = true; s.view.Open {
-		s.pass = h.cfg.Desk.Pass(s.Transfer)
+		s.inside, s.pass = true, h.cfg.Desk.Pass(s.Transfer)
 		return nil
+	}
+	if s.inside, err = h.cfg.Readers.Admits(ctx, s.Owner.Account, who); err != nil {
+		return err
 	}
 	s.pass, err = h.cfg.Desk.Unlock(ctx, s.Transfer, password, addressOf(ctx))
 	return err

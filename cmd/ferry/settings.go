@@ -104,6 +104,7 @@ type preset struct {
 type compatibility struct {
 	preset
 	V1LenientContentType bool `name:"v1-lenient-content-type" help:"Take JSON without a Content-Type on /v1, as the R client sends it." group:"Compatibility"`
+	IgnoreSkipreg        bool `name:"ignore-skipreg" help:"Count a download also where Filemail's parameter skipreg asks not to." group:"Compatibility"`
 }
 
 // operation is how the process behaves.

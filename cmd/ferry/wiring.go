@@ -164,12 +164,15 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			return nil, err
 		}
 	}
+	companies := company.NewService(database, accounts, plans, blocks, ids, now)
 	fm := filemail.New(filemail.Config{
 		Gate: callers, Limits: callers, Policy: &filemail.Senders{
-			People: callers, Companies: company.NewService(database, accounts, plans, blocks, ids, now), Blocks: blocks,
+			People: callers, Companies: companies, Blocks: blocks,
 			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 		},
-		Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
+		Readers: &filemail.Audience{People: callers, Companies: companies},
+		Desk:    desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
+		Blobs: blobs, Parcels: parcels, Ring: ring, SkipReg: !s.IgnoreSkipreg,
 		Now: now, BaseURL: baseURL, Log: log,
 	})
 	return &node{

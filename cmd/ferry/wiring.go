@@ -158,19 +158,19 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	})
 	callers := &filemail.People{
 		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
+		Companies: company.NewService(database, accounts, plans, blocks, ids, now),
 	}
 	if s.AnonymousSending {
 		if err := accounts.LetGuests(ctx, int64(s.AnonymousStorage)); err != nil {
 			return nil, err
 		}
 	}
-	companies := company.NewService(database, accounts, plans, blocks, ids, now)
 	fm := filemail.New(filemail.Config{
-		Gate: callers, Limits: callers, Policy: &filemail.Senders{
-			People: callers, Companies: companies, Blocks: blocks,
+		Gate: callers, Limits: callers, People: callers, Policy: &filemail.Senders{
+			People: callers, Companies: callers.Companies, Blocks: blocks,
 			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 		},
-		Readers: &filemail.Audience{People: callers, Companies: companies},
+		Readers: &filemail.Audience{People: callers, Companies: callers.Companies},
 		Desk:    desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
 		Blobs: blobs, Parcels: parcels, Ring: ring, SkipReg: !s.IgnoreSkipreg,
 		Now: now, BaseURL: baseURL, Log: log,

@@ -45,17 +45,21 @@ next:
 	return all, nil
 }
 
-func (s Scope) String() string {
-	var names []string
+// Names gives the names of the scopes in s; of 0, all.
+func (s Scope) Names() (names []string) {
 	for _, known := range scopes {
-		if s&known.scope != 0 {
+		if s == 0 || s&known.scope != 0 {
 			names = append(names, known.name)
 		}
 	}
-	if names == nil {
+	return names
+}
+
+func (s Scope) String() string {
+	if s == 0 {
 		return "all"
 	}
-	return strings.Join(names, ",")
+	return strings.Join(s.Names(), ",")
 }
 
 // An APIKey is what programs present. The key itself is not stored.

@@ -170,6 +170,19 @@ func (s *Service) User(ctx context.Context, c ID, who, user account.ID) (*accoun
 		return nil, err
 	}
 	a, err := s.accounts.ByID(ctx, user)
+	return userOf(c, a, err)
+}
+
+// UserByEmail finds a user of the company by the address: errors are those of User.
+func (s *Service) UserByEmail(ctx context.Context, c ID, who account.ID, email string) (*account.Account, error) {
+	if _, err := s.admit(ctx, c, who); err != nil {
+		return nil, err
+	}
+	a, err := s.accounts.ByEmail(ctx, email)
+	return userOf(c, a, err)
+}
+
+func userOf(c ID, a *account.Account, err error) (*account.Account, error) {
 	if err == nil && a.Company != c {
 		return nil, account.Unknown()
 	}
@@ -262,6 +275,8 @@ type Change struct {
 	Active       *bool
 	NotReceiving *bool
 	Plan         *string // the operator's to change
+
+	Profile func(*account.Profile) // nil leaves it as it is
 }
 
 // UpdateUser changes a user of the company. Beside account.Service.Update's errors:
@@ -324,6 +339,9 @@ func (s *Service) UpdateUser(ctx context.Context, c ID, who, user account.ID, n 
 		user.Name = deref(n.Name, user.Name)
 		user.Plan = deref(n.Plan, user.Plan)
 		p.NotReceiving = deref(n.NotReceiving, p.NotReceiving)
+		if n.Profile != nil {
+			n.Profile(p)
+		}
 		return nil
 	})
 }

@@ -69,6 +69,35 @@ var byCode = map[string]status{
 	"content_lost":       chunkDownloadError,
 	"overtaken":          invalidDataState,
 
+	"wrong_password":          wrongUsernamePassword,
+	"too_many_tries":          rateLimitExceeded,
+	"password_weak":           passwordTooWeak,
+	"password_reset_required": passwordResetRequired,
+	"account_disabled":        accessDenied,
+	"login_token_invalid":     invalidOrExpiredLoginToken,
+	"refresh_expired":         refreshTokenExpired,
+	"refresh_used":            refreshTokenAlreadyUsed,
+	"scope_missing":           authorizationFailure,
+	"sign_up_closed":          accessDenied,
+	"sign_up_form":            signupFormNotAccepted,
+	"session_password_gone":   sessionPasswordNotFound,
+	"ticket_unknown":          notFound,
+	"account_unknown":         notFound,
+	"plan_unknown":            notFound,
+	"installation_account":    accessDenied,
+	"no_api_access":           invalidMembership,
+	"plan_lacks_company":      invalidMembership,
+	"operator_only":           accessDenied,
+	"not_company_admin":       accessDenied,
+	"company_unknown":         notFound,
+	"company_exists":          invalidParameter, // a name that is taken
+	"domain_taken":            invalidParameter,
+	"company_changed":         invalidDataState,
+	"licences_used":           allUserLicencesesInUse,
+	"last_admin":              cantRemoveLastCorpAdmin,
+	"remove_yourself":         cantRemoveYourself,
+	"own_admin_role":          cantRemoveAdminRoleForYourself,
+
 	"contact_unknown":         notFound, // see notThere
 	"contact_group_unknown":   notFound,
 	"contact_duplicate":       contactDuplicate,
@@ -242,6 +271,9 @@ func (h *Handler) retryAfter(s status, err error) int {
 		const day = 24 * 60 * 60 // days are UTC's, see account.Service.Count
 		return day - int(h.cfg.Now().Unix()%day)
 	case rateLimitExceeded:
+		if fault.Is(err, "too_many_tries") {
+			return 15 * 60 // of passwords, by then all are forgiven
+		}
 		return 60 // of misses, one is forgiven a minute
 	case fileRequestShareLimitTimeframe:
 		return int(time.Hour / time.Second)

@@ -5,18 +5,21 @@ import (
 	"context"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/transfer"
 )
 
-// People is a door's Gate and Limits, on the installation's accounts and plans.
+// People are those whom a door's calls are about. It is its Gate and Limits, on the
+// installation's accounts and plans.
 type People struct {
-	Accounts *account.Service
-	Sessions *session.Service
-	Plans    *plan.Service
-	Days     int // that a transfer is kept where nobody says for how long
+	Accounts  *account.Service
+	Sessions  *session.Service
+	Plans     *plan.Service
+	Companies *company.Service
+	Days      int // that a transfer is kept where nobody says for how long
 }
 
 // Key implements Gate. A key acts for its whole account: what one key sent, another

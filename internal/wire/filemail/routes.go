@@ -90,6 +90,39 @@ func (h *Handler) routes() []route {
 		// Of both APIs, and refused in the words of 2.0.
 		{method: "GET", pattern: filePath, head: true, stream: h.download},
 
+		{method: "POST", pattern: "/auth/login", needs: needsKey, scope: anyKey, call: h.login},
+		{method: "POST", pattern: "/auth/refreshtoken", needs: needsKey, scope: anyKey, call: h.refreshToken},
+		{method: "POST", pattern: "/auth/logout", needs: needsToken, scope: anyKey, call: h.logout},
+		{method: "POST", pattern: "/auth/register", needs: needsKey, scope: anyKey, call: h.register},
+		{method: "POST", pattern: "/auth/register/confirm", needs: needsKey, scope: anyKey, call: h.confirmRegistration},
+		{method: "POST", pattern: "/auth/verifyemail", needs: needsCaller, scope: anyKey, call: h.verifyEmail},
+		{method: "POST", pattern: "/auth/password/forgot", needs: needsKey, scope: anyKey, call: h.forgotPassword},
+		{method: "POST", pattern: "/auth/password/reset", needs: needsKey, scope: anyKey, call: h.resetPassword},
+		{method: "POST", pattern: "/auth/password/change", needs: needsCaller, scope: anyKey, call: h.changePassword},
+		{method: "GET", pattern: "/user", needs: needsUser, call: h.getUser},
+		{method: "PUT", pattern: "/user", needs: needsUser, scope: account.Manage, call: h.updateUser},
+		{method: "GET", pattern: "/user/apikey", needs: needsUser, scope: account.Manage, call: h.listKeys},
+		{method: "POST", pattern: "/user/apikey", needs: needsToken, scope: account.Manage, call: h.addKey},
+		{method: "POST", pattern: "/user/apikey/{key}/rotate", needs: needsToken, scope: account.Manage, call: h.rotateKey},
+		{method: "DELETE", pattern: "/user/apikey/{key}", needs: needsUser, scope: account.Manage, call: h.deleteKey},
+		{method: "GET", pattern: "/company", needs: needsUser, call: h.getCompany},
+		{method: "PUT", pattern: "/company", needs: needsUser, scope: account.Manage, call: h.updateCompany},
+		{method: "GET", pattern: "/company/user", needs: needsUser, scope: account.Manage, call: h.listUsers},
+		{method: "POST", pattern: "/company/user", needs: needsUser, scope: account.Manage, call: h.addUser},
+		{method: "PUT", pattern: "/company/user/{user}", needs: needsUser, scope: account.Manage, call: h.putUser},
+		{method: "DELETE", pattern: "/company/user/{user}", needs: needsUser, scope: account.Manage, call: h.removeUser},
+
+		{pattern: "/api/authentication/login", needs: needsKey, scope: anyKey, classic: true, call: h.classicLogin},
+		{pattern: "/api/authentication/logout", needs: needsToken, scope: anyKey, classic: true, call: h.classicLogout},
+		{pattern: "/api/user/get", needs: needsCaller, classic: true, call: h.classicGetUser},
+		{pattern: "/api/user/update", needs: needsToken, scope: account.Manage, classic: true, call: h.classicUpdateUser},
+		{pattern: "/api/company/get", needs: needsToken, classic: true, call: h.classicGetCompany},
+		{pattern: "/api/getcompanyinfo", needs: needsToken, scope: account.Read, classic: true, call: h.classicGetCompany},
+		{pattern: "/api/company/update", needs: needsToken, scope: account.Manage, classic: true, call: h.classicUpdateCompany},
+		{pattern: "/api/company/user/getall", needs: needsToken, scope: account.Manage, classic: true, call: h.classicUsers},
+		{pattern: "/api/company/user/add", needs: needsToken, scope: account.Manage, classic: true, call: h.classicAddUser},
+		{pattern: "/api/company/user/update", needs: needsToken, scope: account.Manage, classic: true, call: h.classicUpdateUserOf},
+
 		{method: "POST", pattern: "/contact/search", needs: needsUser, scope: account.Read, call: h.searchContacts},
 		{method: "GET", pattern: "/contact", needs: needsUser, call: h.listContacts},
 		{method: "POST", pattern: "/contact", needs: needsUser, call: h.addContact},
@@ -186,6 +219,7 @@ type Config struct {
 	Limits   Limits
 	Desk     *transfer.Desk
 	Uploads  *core.Service
+	People   *People // for calls about accounts and companies
 	Contacts *contact.Service
 	Misses   *wire.Misses
 	IDs      *id.Source

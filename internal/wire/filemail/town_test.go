@@ -42,8 +42,9 @@ const password = "correct horse"
 type town struct {
 	*world
 	db        *db.DB
-	people    *People
+	policy    *Senders
 	companies *company.Service
+	people    *People
 	blocks    *block.Service
 	ids       *id.Source
 	ring      *keyring.Ring
@@ -77,8 +78,10 @@ func newTown(t testing.TB) *town {
 		}),
 	}
 	w.companies = company.NewService(d, accounts, w.people.Plans, w.blocks, w.ids, now)
+	w.people.Companies = w.companies
+	w.policy = &Senders{People: w.people, Companies: w.companies, Blocks: w.blocks, Now: now}
 	w.door = New(Config{
-		Gate: w.people, Limits: w.people, Contacts: contact.NewService(d, w.ids),
+		Gate: w.people, Limits: w.people, People: w.people, Policy: w.policy, Contacts: contact.NewService(d, w.ids),
 		Now: now, BaseURL: func() string { return base }, Log: slog.New(slog.NewTextHandler(w.logged, nil)),
 	})
 	w.ada, w.bob = w.person("ada@example.org"), w.person("bob@example.org")

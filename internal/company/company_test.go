@@ -115,7 +115,8 @@ func TestWhoMayManage(t *testing.T) {
 				_, err := w.AddUser(w.ctx, w.at, who, company.NewUser{Email: string(who) + "x@acme.example", Password: "correct horse"})
 				return err
 			},
-			"UpdateUser": func() error { _, err := w.UpdateUser(w.ctx, w.at, who, w.mia, company.Change{Name: &name}); return err },
+			"UserByEmail": func() error { _, err := w.UserByEmail(w.ctx, w.at, who, "mia@acme.example"); return err },
+			"UpdateUser":  func() error { _, err := w.UpdateUser(w.ctx, w.at, who, w.mia, company.Change{Name: &name}); return err },
 			"RemoveUser": func() error {
 				err := w.RemoveUser(w.ctx, w.at, who, w.unemployed)
 				if fault.Is(err, "account_unknown") { // it got as far as looking for them
@@ -350,6 +351,20 @@ func TestChangesOfAUser(t *testing.T) {
 	w.must(err)
 	if a.Name != name || a.Email != email || a.Verified || a.Epoch != 0 {
 		t.Errorf("%+v", a)
+	}
+	_, err = w.UpdateUser(w.ctx, w.at, w.ann, w.mia, company.Change{Profile: func(p *account.Profile) { p.City = "Oslo" }})
+	w.must(err)
+	if p, err := w.accounts.Profile(w.ctx, w.mia); err != nil || p.City != "Oslo" {
+		t.Errorf("the profile is %+v, %v", p, err)
+	}
+	if _, err := w.UpdateUser(w.ctx, w.at, w.ann, w.mia, company.Change{Profile: func(p *account.Profile) { p.Country = "Norway" }}); !fault.Is(err, "country_invalid") {
+		t.Errorf("a country that is none: %v", err)
+	}
+	if a, err := w.UserByEmail(w.ctx, w.at, w.ann, "M@acme.example"); err != nil || a.ID != w.mia {
+		t.Errorf("by the address: %v, %v", a, err)
+	}
+	if _, err := w.UserByEmail(w.ctx, w.at, w.ann, "alone@example.org"); !fault.Is(err, "account_unknown") {
+		t.Errorf("a stranger by the address: %v", err)
 	}
 	if _, err := w.UpdateUser(w.ctx, w.at, w.ann, w.mia, company.Change{Plan: &plans}); !fault.Is(err, "operator_only") {
 		t.Errorf("an admin gave another plan: %v", err)

@@ -30,21 +30,21 @@ func newOffice(t testing.TB) *office {
 	t.Helper()
 	o := &office{town: newTown(t)}
 	join := func(name, email string) *account.Account {
-		a, err := o.companies().CreateMember(t.Context(), name, account.New{Email: email, Password: password, Plan: account.NoPlan})
+		a, err := o.companies.CreateMember(t.Context(), name, account.New{Email: email, Password: password, Plan: account.NoPlan})
 		o.must(err)
 		return a
 	}
 	o.eve, o.fay = join("ACME", "eve@acme.example"), join("ACME", "fay@acme.example")
 	o.ada = join("Other", "ann@other.example")
 	var err error
-	o.acme, err = o.companies().Get(t.Context(), o.eve.Company)
+	o.acme, err = o.companies.Get(t.Context(), o.eve.Company)
 	o.must(err)
 	return o
 }
 
 func (o *office) operator(change func(*company.Company)) {
 	o.t.Helper()
-	_, err := o.companies().Update(o.t.Context(), o.acme.ID, company.Operator, func(c *company.Company) error {
+	_, err := o.companies.Update(o.t.Context(), o.acme.ID, company.Operator, func(c *company.Company) error {
 		change(c)
 		return nil
 	})

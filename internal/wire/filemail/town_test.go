@@ -175,8 +175,6 @@ func code(err error) string {
 	return fault.KindOf(err).String() + " " + fault.CodeOf(err)
 }
 
-func (w *town) companies() *company.Service { return w.people.Companies }
-
 func ignore(_ any, err error) error { return err }
 
 func longText(n int) string { return strings.Repeat("x", n) }

@@ -60,7 +60,7 @@ func TestGetUser(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, v, want)
 		}
 	}
-	w.must(ignore(w.companies().CreateMember(t.Context(), "ACME", account.New{Email: "cid@example.org", Password: password})))
+	w.must(ignore(w.companies.CreateMember(t.Context(), "ACME", account.New{Email: "cid@example.org", Password: password})))
 	cid, err := w.people.Accounts.ByEmail(t.Context(), "cid@example.org")
 	w.must(err)
 	got = w.classic("/api/user/get", "logintoken", w.token(cid))
@@ -77,6 +77,14 @@ func TestAnonymousUser(t *testing.T) {
 	got.has("maxdownloads maxdays maxtransfersize membershipname", "user")
 	if got.at("user", "maxtransfersize") != 0.0 {
 		t.Errorf("without a login one may send %s", got.body)
+	}
+	w.policy.Guests = true
+	got = w.classic("/api/user/get")
+	got.want(200, "OK")
+	for name, want := range map[string]any{"maxdownloads": 9999.0, "maxdays": 7.0, "maxtransfersize": float64(5 << 30), "membershipname": "Guest"} {
+		if v := got.at("user", name); v != want {
+			t.Errorf("%s is %v, want %v", name, v, want)
+		}
 	}
 	w.classic("/api/user/get", "logintoken", "0123456789abcdef0123456789abcdef").want(401, "InvalidOrExpiredLoginToken")
 	w.classic("/api/user/get", "apikey", "x").want(401, "InvalidApikey")

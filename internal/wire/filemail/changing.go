@@ -58,7 +58,8 @@ func (h *Handler) updateTransfer(c *call) (any, error) {
 	return nil, nil
 }
 
-// setVersion tells which version of a transfer an answer is about, as an entity tag.
+// setVersion tells who may change a transfer which version of it an answer is about,
+// as an entity tag.
 func (c *call) setVersion(t *transfer.Transfer) {
 	if !c.classic {
 		c.w.Header().Set("ETag", `"`+strconv.FormatInt(t.Version, 10)+`"`)

@@ -9,6 +9,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
 	core "github.com/ferry-server/ferry/internal/upload"
 )
 
@@ -192,6 +193,19 @@ func TestUpdate(t *testing.T) {
 
 	s.clock = s.clock.Add(3 * 24 * time.Hour)
 	update("message", "late").want(409, "TransferExpired")
+}
+
+// TestVersionIsRead: who may change a transfer learns from which version, others do
+// not.
+func TestVersionIsRead(t *testing.T) {
+	l := newLibrary(t)
+	tr := l.send("ada", transfer.Form{}, "a=1")
+	if tag := l.read("ada", "GET", "/transfer/"+string(tr.ID), "").header.Get("ETag"); tag != `"`+strconv.FormatInt(tr.Version, 10)+`"` {
+		t.Errorf("ETag %s of version %d", tag, tr.Version)
+	}
+	if tag := l.read("bob", "GET", "/transfer/"+string(tr.ID), "").header.Get("ETag"); tag != "" {
+		t.Errorf("a stranger has the ETag %s", tag)
+	}
 }
 
 func TestForwardAndShare(t *testing.T) {

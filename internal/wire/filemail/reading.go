@@ -306,6 +306,9 @@ func (h *Handler) detailOf(c *call, ref reference, password account.Secret, most
 	if err != nil {
 		return nil, err
 	}
+	if s.view.Change {
+		c.setVersion(s.Transfer)
+	}
 	o := h.transferObject(s)
 	return o, h.addFiles(c.r.Context(), o, s, most, properties)
 }

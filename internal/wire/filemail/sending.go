@@ -197,7 +197,9 @@ type completed struct {
 
 // downloadURL is the common link of a transfer, which is tracked, but for no
 // recipient.
-func (h *Handler) downloadURL(t *transfer.Transfer) string { return h.cfg.BaseURL() + "/t/" + t.Track }
+func (h *Handler) downloadURL(t *transfer.Transfer) string {
+	return h.cfg.BaseURL() + trackPath + t.Track
+}
 
 // complete makes a transfer downloadable, and may do so again when files were added.
 // Its key stays good for that, whether or not pyfilemail's keep_transfer_key is sent.

@@ -2,7 +2,6 @@ package filemail
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 

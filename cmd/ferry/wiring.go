@@ -152,10 +152,6 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, URLLife: s.URLLife, Log: log,
 	})
 	parcels := archive.NewPacker(uploads, words.English().Nameless, siteName)
-	pages := site.New(site.Config{
-		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs, Parcels: parcels,
-		Misses: misses, Now: now, BaseURL: base, Log: log,
-	})
 	callers := &filemail.People{
 		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
 		Companies: company.NewService(database, accounts, plans, blocks, ids, now),
@@ -165,13 +161,17 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			return nil, err
 		}
 	}
+	audience := &filemail.Audience{People: callers, Companies: callers.Companies}
+	pages := site.New(site.Config{
+		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs, Parcels: parcels, Desk: desk,
+		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
+	})
 	fm := filemail.New(filemail.Config{
 		Gate: callers, Limits: callers, People: callers, Policy: &filemail.Senders{
 			People: callers, Companies: callers.Companies, Blocks: blocks,
 			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 		},
-		Readers: &filemail.Audience{People: callers, Companies: callers.Companies},
-		Desk:    desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
+		Readers: audience, Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
 		Blobs: blobs, Parcels: parcels, Ring: ring, SkipReg: !s.IgnoreSkipreg,
 		Now: now, BaseURL: baseURL, Log: log,
 	})

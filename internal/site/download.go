@@ -2,7 +2,6 @@ package site
 
 import (
 	"bufio"
-	"context"
 	"net/http"
 	"net/url"
 	"path"
@@ -23,13 +22,15 @@ import (
 // A sharePage is the page of a share without its rows.
 type sharePage struct {
 	frame
+	Sender   string // empty: nobody the visitor may know
 	Message  string
 	Count    string
 	Size     string
-	Until    string
+	Until    string // empty: for ever
 	UntilISO string
 	Left     string
 	Keeping  string
+	Private  string      // whom the link is for
 	Main     *mainButton // nil when there is nothing to download
 	Files    int
 	Links    []linkRow
@@ -52,10 +53,14 @@ const rowStep = 500
 func (h *Handler) page(find find) wire.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()
-		sh, root, err := find(r)
+		v, err := find(r)
 		if err != nil {
 			return err
 		}
+		if h.isLocked(r, v) {
+			return h.askPassword(w, r, v, nil)
+		}
+		sh := v.Share
 		p, err := h.cfg.Parcels.Pack(ctx, sh)
 		if err != nil {
 			return err
@@ -68,13 +73,14 @@ func (h *Handler) page(find find) wire.HandlerFunc {
 		}
 		h.seen(r, sh)
 		h.welcome(w)
+		h.nameGuest(w, r, v)
 		asPage(w.Header())
 		w.WriteHeader(http.StatusOK)
 		if r.Method == http.MethodHead {
 			return nil
 		}
 		h.wait(w)
-		if err := h.writePage(w, h.sharePage(sh, p, root, links), p, root); err != nil {
+		if err := h.writePage(w, h.sharePage(v, p, links), p, v.root); err != nil {
 			// Half a page must not look like a whole one.
 			if ctx.Err() == nil {
 				h.cfg.Log.WarnContext(ctx, "page broke off", "cause", err)
@@ -107,45 +113,52 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 	return out.Flush()
 }
 
-func (h *Handler) sharePage(sh *share.Share, p *archive.Parcel, root string, links []*board.Link) *sharePage {
+func (h *Handler) sharePage(v *visit, p *archive.Parcel, links []*board.Link) *sharePage {
+	sh, root := v.Share, v.root
 	now := h.cfg.Now()
 	title := words.Shown(sh.Name)
 	if strings.TrimSpace(title) == "" {
 		title = h.words.FilesForYou
 	}
-	v := &sharePage{
-		frame:    h.frame(title),
-		Message:  strings.TrimSpace(words.ShownLines(sh.Message)),
-		Count:    h.words.FilesCount(len(p.Files)),
-		Size:     words.Size(p.Size),
-		Until:    h.words.Moment(sh.ExpiresAt),
-		UntilISO: sh.ExpiresAt.UTC().Format(time.RFC3339),
-		Left:     h.words.TimeLeft(sh.ExpiresAt.Sub(now)),
-		Files:    len(p.Files),
+	page := &sharePage{
+		frame:   h.frame(title),
+		Sender:  shownSender(v.sender),
+		Message: strings.TrimSpace(words.ShownLines(sh.Message)),
+		Count:   h.words.FilesCount(len(p.Files)),
+		Size:    words.Size(p.Size),
+		Files:   len(p.Files),
+		Private: h.words.PrivateLink,
 	}
-	v.Way = way(sh, now)
+	if page.Way = 2; !sh.Permanent() {
+		page.Way = way(sh, now)
+		page.Until, page.UntilISO = h.words.Moment(sh.ExpiresAt), sh.ExpiresAt.UTC().Format(time.RFC3339)
+		page.Left = h.words.TimeLeft(sh.ExpiresAt.Sub(now))
+	}
+	if v.to != nil {
+		page.Private = h.words.OwnLink
+	}
 	if sh.Idle > 0 {
-		v.Keeping = h.words.BoardKeeping
+		page.Keeping = h.words.BoardKeeping
 	}
 	switch len(p.Files) {
 	case 0:
 	case 1:
 		f := p.Files[0]
-		v.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.Size)}
+		page.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.Size)}
 	default:
-		v.Main = &mainButton{
+		page.Main = &mainButton{
 			URL:   root + "/zip/" + url.PathEscape(p.Name),
 			Label: h.words.DownloadAll,
 			Note:  h.words.AsZip + ", " + words.Size(p.Zip.Size()),
 		}
 	}
 	for _, l := range links {
-		v.Links = append(v.Links, showLink(l))
+		page.Links = append(page.Links, showLink(l))
 	}
 	if len(links) > 0 {
-		v.Count += ", " + h.words.LinksCount(len(links))
+		page.Count += ", " + h.words.LinksCount(len(links))
 	}
-	return v
+	return page
 }
 
 // way gives how much of the share's life is over, in tenths.
@@ -179,63 +192,72 @@ func showLink(l *board.Link) linkRow {
 func (h *Handler) file(find find) wire.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()
-		sh, _, err := find(r)
+		v, err := find(r)
 		if err != nil {
 			return err
 		}
-		f, err := h.cfg.Uploads.File(ctx, sh.Owner.Account, upload.ID(r.PathValue("file")))
+		f, err := h.cfg.Uploads.File(ctx, v.Owner.Account, upload.ID(r.PathValue("file")))
 		if err != nil {
 			return err
 		}
-		if f.Home.Key != sh.Key {
+		if f.Home.Key != v.Key {
 			return fault.New(fault.NotFound, "file_unknown", "no such file") // of another share: a link opens one
+		}
+		if v.t != nil && f.State != upload.Complete {
+			return f.Accepts(h.cfg.Now()) // says that it was deleted
 		}
 		content, err := h.cfg.Uploads.Content(ctx, f)
 		if err != nil {
 			return err
 		}
-		h.seen(r, sh)
-		return lost(deliver.File(w, r, h.cfg.Blobs, content, deliver.Item{
-			Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Sent: h.sent(ctx, "file", string(f.Key)),
-		}))
+		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt}
+		return h.deliver(w, r, v, f, deliver.Content(content), it)
 	}
 }
 
 // zip answers with all files of a share as one.
 func (h *Handler) zip(find find) wire.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		ctx := r.Context()
-		sh, _, err := find(r)
+		v, err := find(r)
 		if err != nil {
 			return err
 		}
-		p, err := h.cfg.Parcels.Pack(ctx, sh)
+		p, err := h.cfg.Parcels.Pack(r.Context(), v.Share)
 		if err != nil {
 			return err
 		}
-		h.seen(r, sh)
-		return lost(deliver.Stream(w, r, h.cfg.Blobs, p.Zip, deliver.Item{
-			Name: p.Name, ETag: p.Zip.ETag(), Type: "application/zip", Sent: h.sent(ctx, "share", string(sh.Key)),
-		}))
+		it := deliver.Item{Name: p.Name, ETag: p.Zip.ETag(), Type: "application/zip"}
+		return h.deliver(w, r, v, nil, p.Zip, it)
 	}
+}
+
+// deliver sends bytes of what is visited, past the desk if that watches it. File is
+// nil for the zip.
+func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, v *visit, file *upload.File, src deliver.Source, it deliver.Item) error {
+	h.seen(r, v.Share)
+	broke := func(err error) {
+		h.cfg.Log.ErrorContext(r.Context(), "download broke off", "share", string(v.Key), "cause", err)
+	}
+	if v.t != nil {
+		f := h.fetch(r, v)
+		f.File = file
+		return lost(deliver.Counted(w, r, h.cfg.Desk, f, h.cfg.Blobs, src, it, broke))
+	}
+	it.Sent = func(s deliver.Sent) {
+		if s.Err != nil {
+			broke(s.Err)
+		}
+	}
+	return lost(deliver.Stream(w, r, h.cfg.Blobs, src, it))
 }
 
 // lost makes a fault of ours of a blob that is missing behind a row: the link is
 // good, and nobody shall believe that it leads nowhere.
 func lost(err error) error {
-	if fault.KindOf(err) == fault.NotFound {
+	if fault.Is(err, "blob_missing") {
 		return fault.Wrap(fault.Internal, "content_lost", err, "")
 	}
 	return err
-}
-
-// sent puts into the log that we broke an answer off.
-func (h *Handler) sent(ctx context.Context, noun, id string) func(deliver.Sent) {
-	return func(s deliver.Sent) {
-		if s.Err != nil {
-			h.cfg.Log.ErrorContext(ctx, "download broke off", noun, id, "cause", s.Err)
-		}
-	}
 }
 
 // seen keeps a board alive that people look at. A page is not refused because it
@@ -264,6 +286,9 @@ func lastName(name string) string {
 	}
 	return name
 }
+
+// shownSender makes a sender's address fit for the page.
+func shownSender(s string) string { return strings.TrimSpace(words.Shown(s)) }
 
 // ending gives what the list shows as the kind of a file: the ending of its name,
 // if that is one, in at most four letters.

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/share"
 )
@@ -17,10 +16,6 @@ const (
 	boardCode      = "b-"
 	transferCodeV1 = "s-"
 )
-
-// A find finds the share that the address of r opens, and gives its root: what
-// the addresses of its files begin with.
-type find func(r *http.Request) (sh *share.Share, root string, err error)
 
 // shortLink leads from a short link to its page.
 func (h *Handler) shortLink(w http.ResponseWriter, r *http.Request) error {
@@ -74,25 +69,25 @@ func boardRoot(sh *share.Share) string { return "/board/" + url.PathEscape(strin
 
 // byHash is the find of /downloads/{id}/{hash}. A wrong hash is answered like an
 // id that nothing has, also when the share is over.
-func (h *Handler) byHash(r *http.Request) (*share.Share, string, error) {
+func (h *Handler) byHash(r *http.Request) (*visit, error) {
 	hash := []byte(r.PathValue("hash"))
 	sh, err := h.byID(r, func(sh *share.Share) bool {
 		return sh.Hash != "" && subtle.ConstantTimeCompare([]byte(sh.Hash), hash) == 1
 	})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return sh, hashRoot(sh), nil
+	return h.visit(r, sh, hashRoot(sh))
 }
 
 // byBoard is the find of /board/{id}: a board's address has no hash. What else has
 // one is not reached without it.
-func (h *Handler) byBoard(r *http.Request) (*share.Share, string, error) {
+func (h *Handler) byBoard(r *http.Request) (*visit, error) {
 	sh, err := h.byID(r, isBoard)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return sh, boardRoot(sh), nil
+	return h.visit(r, sh, boardRoot(sh))
 }
 
 // byID finds the share whose id is in the path of r. One that the rest of the
@@ -102,19 +97,7 @@ func (h *Handler) byID(r *http.Request, fits func(*share.Share) bool) (*share.Sh
 	if sh != nil && !fits(sh) {
 		err = share.NotFound()
 	}
-	if err == nil {
-		err = guarded(sh)
-	}
 	return sh, h.cfg.Misses.Count(r.Context(), err)
-}
-
-// guarded refuses what these pages can neither ask a password for nor count: its
-// sender has set that by another API.
-func guarded(sh *share.Share) error {
-	if sh.Locked || sh.MaxDownloads > 0 {
-		return fault.New(fault.Forbidden, "password_required", "this cannot be opened without more than its link")
-	}
-	return nil
 }
 
 // nobody answers the links that mails had, with a recipient in them: nobody has

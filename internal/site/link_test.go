@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/board"
-	"github.com/ferry-server/ferry/internal/job"
-	"github.com/ferry-server/ferry/internal/transfer"
 )
 
 func TestShortLinks(t *testing.T) {
@@ -131,25 +129,4 @@ func TestMissesAreLimited(t *testing.T) {
 	w.get("/"+tr.Code, http.StatusFound)
 	w.get(miss[0], http.StatusNotFound)
 	w.get(miss[0], http.StatusTooManyRequests)
-}
-
-// What another API has put behind a password, or counts, is not to be had past it.
-func TestWhatTheSiteCannotAskFor(t *testing.T) {
-	w := newWorld(t)
-	for name, set := range map[string]func(*transfer.Transfer){
-		"a password":           func(tr *transfer.Transfer) { tr.Locked = true },
-		"a limit of downloads": func(tr *transfer.Transfer) { tr.MaxDownloads = 1 },
-	} {
-		tr, files := w.transfer("", "", sent{"a.jpg", "12345"}, sent{"b.jpg", "12345"})
-		_, err := w.db.UpdateTransfer(t.Context(), tr.ID, func(tr *transfer.Transfer) ([]job.Job, error) {
-			set(tr)
-			return nil, nil
-		})
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		for _, path := range []string{"", "/file/" + string(files[0].ID) + "/a", "/zip/a.zip"} {
-			w.get(downloads(tr)+path, http.StatusForbidden)
-		}
-	}
 }

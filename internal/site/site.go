@@ -2,14 +2,15 @@
 // zip, the first page, the one for programmers, the one-time set-up, and what
 // stands there instead when something is wrong.
 //
-// It owns the addresses that people hold (in the shape that WeTransfer's had, so
-// that its clients find them) and the pages with all they load. It leaves to
+// It owns the addresses that people hold (in the shapes that WeTransfer's and
+// Filemail's had, so that their clients find them) and the pages with all they load. It leaves to
 // package words what the pages say, to share who may see what and until when, to
 // archive the zip, and to deliver how bytes reach the socket. Pages work without
 // script, and load nothing from elsewhere. Start at routes.
 package site
 
 import (
+	"context"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -21,7 +22,9 @@ import (
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
 	"github.com/ferry-server/ferry/internal/words"
@@ -35,11 +38,18 @@ type Config struct {
 	Accounts *account.Service
 	Blobs    blob.Store
 	Parcels  *archive.Packer
-	Misses   *wire.Misses // shared with the other doors; nil: strangers may try links for ever
-	Now      func() time.Time
-	BaseURL  string // of all doors: scheme and host, no slash at the end
-	Name     string // of this installation, in the head of every page; "Ferry" when empty
-	Log      *slog.Logger
+	Desk     *transfer.Desk
+	IDs      *id.Source
+
+	// Admits refuses what an account has sent that is for people of its company
+	// alone. It may be left out.
+	Admits func(ctx context.Context, sender account.ID) error
+
+	Misses  *wire.Misses // shared with the other doors; nil: strangers may try links for ever
+	Now     func() time.Time
+	BaseURL string // of all doors: scheme and host, no slash at the end
+	Name    string // of this installation, in the head of every page; "Ferry" when empty
+	Log     *slog.Logger
 }
 
 // A Handler is the site. It is a door like those of the APIs.
@@ -80,9 +90,19 @@ func (h *Handler) routes() []wire.Route {
 		get("/assets/{hash}/{file}", h.asset),
 
 		get("/setup/{token}", h.setupForm),
-		{Method: http.MethodPost, Pattern: "/setup/{token}", Handle: h.setup, Public: true},
+		post("/setup/{token}", h.setup),
+
+		get("/d/{id}", h.page(h.byPublicID)),
+		post("/d/{id}", h.unlock(h.byPublicID)),
+		get("/d/{id}/file/{file}/{name}", h.file(h.byPublicID)),
+		get("/d/{id}/zip/{name}", h.zip(h.byPublicID)),
+		get("/t/{track}", h.page(h.byTrack)),
+		post("/t/{track}", h.unlock(h.byTrack)),
+		get("/t/{track}/file/{file}/{name}", h.file(h.byTrack)),
+		get("/t/{track}/zip/{name}", h.zip(h.byTrack)),
 
 		get("/downloads/{id}/{hash}", h.page(h.byHash)),
+		post("/downloads/{id}/{hash}", h.unlock(h.byHash)),
 		get("/downloads/{id}/{recipient}/{hash}", nobody),
 		get("/downloads/{id}/{hash}/file/{file}/{name}", h.file(h.byHash)),
 		get("/downloads/{id}/{hash}/zip/{name}", h.zip(h.byHash)),
@@ -94,6 +114,10 @@ func (h *Handler) routes() []wire.Route {
 
 func get(pattern string, handle wire.HandlerFunc) wire.Route {
 	return wire.Route{Method: http.MethodGet, Pattern: pattern, Handle: handle, Public: true, Head: true}
+}
+
+func post(pattern string, handle wire.HandlerFunc) wire.Route {
+	return wire.Route{Method: http.MethodPost, Pattern: pattern, Handle: handle, Public: true}
 }
 
 // ServeHTTP answers one request.

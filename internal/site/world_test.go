@@ -47,6 +47,9 @@ type world struct {
 	transfers *transfer.Service
 	boards    *board.Service
 	uploads   *upload.Service
+	desk      *transfer.Desk
+	ids       *id.Source
+	admits    func(context.Context, account.ID) error
 	blobs     blob.Store
 	db        *db.DB
 	site      *site.Handler
@@ -85,13 +88,16 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, log := id.NewSource(w.now), slog.New(slog.NewTextHandler(&w.log, nil))
+	w.admits = func(context.Context, account.ID) error { return nil }
+	w.ids = id.NewSource(w.now)
+	ids, log := w.ids, slog.New(slog.NewTextHandler(&w.log, nil))
 	w.blobs, w.db = blob.WithRows(blobs, d), d
 	w.accounts = account.NewService(d, plain{}, ids, ring, w.now, 0)
 	w.shares = share.NewService(d, blobs, w.now, share.Limits{}, log)
 	w.uploads = upload.NewService(d, blobs, ids, w.now, upload.Limits{MaxFile: 1 << 30})
 	w.transfers = transfer.NewService(d, d, w.uploads, ids, w.now, transfer.Limits{MaxFiles: 10_000, Keep: week})
 	w.boards = board.NewService(d, d, w.uploads, ids, w.now, board.Limits{MaxFiles: 10_000})
+	w.desk = transfer.NewDesk(d, w.uploads, plain{}, ring, ids, w.now, transfer.DeskLimits{MaxFiles: 100, Quiet: week, Keep: week})
 	if _, _, err := w.accounts.CreateKey(t.Context(), "", "test", 0); err != nil { // and the installation's account
 		t.Fatal(err)
 	}
@@ -111,7 +117,7 @@ func (w *world) siteAt(base string) *site.Handler {
 	return site.New(site.Config{
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Blobs: w.blobs,
 		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
-		Misses:  wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Desk:    w.desk, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 }
 

@@ -31,6 +31,12 @@ type Pages struct {
 	HomeOf       func(name string) string // label of the way home
 	WhatIsThis   string                   // in the foot of every page
 	BoardKeeping string
+	From         string // before the sender's address
+	Forever      string // where there is no moment
+	OwnLink      string // PrivateLink where the link is one recipient's own
+
+	// The form for the password of a link.
+	UnlockTitle, UnlockText, UnlockButton string
 
 	// The first page.
 	HomeTitle, HomeText                  string
@@ -92,6 +98,13 @@ func English() *Pages {
 		HomeOf:       func(name string) string { return name + ", first page" },
 		WhatIsThis:   "carries large files from people to people, on a server of their own.",
 		BoardKeeping: "Each visit keeps this board for longer.",
+		From:         "From",
+		Forever:      "no end is set",
+		OwnLink:      "This link is your own: whoever has it can download these files, and that counts as you.",
+
+		UnlockTitle:  "A password, please",
+		UnlockText:   "Whoever sent these files has protected them. If you do not know the password, ask the sender.",
+		UnlockButton: "Open",
 
 		HomeTitle:      "Large files, safely across.",
 		HomeText:       "This server carries files from one person to another, whole and in good time. When a link’s time is over, what was behind it is removed.",
@@ -121,6 +134,10 @@ func English() *Pages {
 			"password_length": "Between 8 and 1024 characters, please.",
 			"password_weak":   "Too easy to guess. Please choose another.",
 			"email_taken":     "There is an account with this address already.",
+
+			"password_required": "Please enter the password.",
+			"password_wrong":    "This is not the password.",
+			"too_many_tries":    "Too many passwords were tried here. Wait a quarter of an hour, then try again.",
 		},
 
 		BackHome: "To the first page",
@@ -143,6 +160,13 @@ func English() *Pages {
 		byCode: map[string]Problem{
 			"transfer_expired":   {"This transfer has expired", "Its time is over, and its files have been removed. Ask the sender to send them again."},
 			"transfer_deleted":   {"This transfer was taken down", "Its sender or the people who run this server have removed it."},
+			"transfer_cancelled": {"This transfer was taken back", "Its sender has cancelled it before it was complete."},
+			"transfer_blocked":   {"This transfer is blocked", "The people who run this server have taken it out of sight."},
+			"file_deleted":       {"This file was taken out", "Its sender has removed it. What else was sent is on the link’s page."},
+			"downloads_used":     {"This has been fetched", "It could be downloaded only so many times, and that is used up. Ask the sender to send it again."},
+			"password_required":  {"A password, please", "Open the page of the link first. It asks for the password, and leads back here."},
+			"own_people_sign_in": {"Not for everybody", "The sender’s company lets only its own people have these files."},
+			"own_people_only":    {"Not for everybody", "The sender’s company lets only its own people have these files."},
 			"method_not_allowed": {"Not like this", "This address does not take that kind of request."},
 		},
 	}

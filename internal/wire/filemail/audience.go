@@ -71,6 +71,12 @@ func (a *Audience) Admits(ctx context.Context, sender, who account.ID) (own bool
 	return to != nil && to.Company == c.ID && to.State == account.Active, c.MayDownload(to)
 }
 
+// AdmitsNobody is Admits for somebody who is not signed in.
+func (a *Audience) AdmitsNobody(ctx context.Context, sender account.ID) error {
+	_, err := a.Admits(ctx, sender, "")
+	return err
+}
+
 // known finds an account; nil for nobody, and for one that is gone.
 func (a *Audience) known(ctx context.Context, who account.ID) (*account.Account, error) {
 	if who == "" {

@@ -160,6 +160,9 @@ func (h *Handler) parcel(w http.ResponseWriter, r *http.Request) (parcel, wire.V
 	if err = h.cfg.Misses.Count(ctx, err); err != nil {
 		return parcel{}, body, instead(err, sayNoAccess, fault.NotFound)
 	}
+	if s.Locked { // by another API; its page asks for the password
+		return parcel{}, body, noAccess("a password is needed: please open the link in a browser")
+	}
 	p := parcel{Share: s}
 	err = h.cfg.Uploads.Files(ctx, s, func(f *upload.File) error {
 		if f.State == upload.Complete {

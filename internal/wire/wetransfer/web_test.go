@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/wire"
 )
 
@@ -136,5 +139,25 @@ func TestMissesOfDownloads(t *testing.T) {
 	}
 	if got := download(id, hash); got.status != 200 {
 		t.Errorf("who holds the link pays for the misses of others: %d", got.status)
+	}
+}
+
+// Another API can put a password on a transfer. What is in it is told by its page
+// alone, which asks for that.
+func TestDownloadBehindAPassword(t *testing.T) {
+	w := newWorld(t)
+	id, hash, _ := w.finished("secret plans")
+	_, err := w.store.UpdateTransfer(t.Context(), share.ID(id), func(tr *transfer.Transfer) ([]job.Job, error) {
+		tr.Locked = true
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"prepare-download", "download"} {
+		got := w.do(call{method: "POST", path: "/api/v4/transfers/" + id + "/" + path, key: "-", token: "-", body: `{"security_hash":"` + hash + `"}`})
+		if got.status != 403 || strings.Contains(got.body, "plans") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
 	}
 }

@@ -87,6 +87,7 @@ func (h *Handler) routes() []route {
 		{pattern: "/transfer/get", needs: needsCaller, classic: true, call: h.classicGet},
 		{pattern: "/transfer/sent/get", needs: needsUser, classic: true, call: h.sent},
 		{pattern: "/transfer/received/get", needs: needsUser, classic: true, call: h.inbox},
+		{pattern: "/user/get", needs: needsUser, classic: true, call: h.classicGetUser},
 		// Of both APIs, and refused in the words of 2.0.
 		{method: "GET", pattern: filePath, head: true, stream: h.download},
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +23,7 @@ func (w *town) fromApp(path string, body any) reply {
 // has checks the keys of an object in the answer.
 func (r reply) has(want string, path ...any) {
 	r.t.Helper()
-	object, _ := r.at(path...).(map[string]any)
-	if got := strings.Join(slices.Sorted(maps.Keys(object)), " "); got != sorted(want) {
+	if got := members(r.at(path...)); got != sorted(want) {
 		r.t.Errorf("the keys are\n%s, want\n%s", got, sorted(want))
 	}
 }

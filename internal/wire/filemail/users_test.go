@@ -32,6 +32,12 @@ func TestGetUser(t *testing.T) {
 	w.call("GET", "/user", nil, app...).want(401, "InvalidOrExpiredLoginToken")
 	w.call("GET", "/user", nil).want(401, "MissingApikey")
 
+	got = w.call("GET", "/user/get", nil, "x-api-key", w.key(w.bob, account.Read)) // as DroneHub asks
+	got.want(200, "OK")
+	if got.at("user", "email") != "bob@example.org" {
+		t.Errorf("they are %s", got.body)
+	}
+
 	w.plan(w.ada, "free")
 	got = w.classic("/api/user/get", "logintoken", w.token(w.ada))
 	got.want(200, "OK")

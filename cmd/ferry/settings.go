@@ -91,6 +91,7 @@ type keyLimits struct {
 
 // guestLimits are what those may do who have no account.
 type guestLimits struct {
+	SignUp           bool `help:"Let strangers make accounts for themselves, on the plan of those who sign up. They confirm their address by a letter." group:"Limits"`
 	AnonymousSending bool `help:"Let whoever has no account send by Filemail's API: links only, no letters, within the plan of those who sign up." group:"Limits"`
 	AnonymousStorage size `placeholder:"SIZE" default:"10GB" help:"Bytes that all of them together may keep. 0: no limit." group:"Limits"`
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/letter"
 	"github.com/ferry-server/ferry/internal/notify"
 	"github.com/ferry-server/ferry/internal/password"
 	"github.com/ferry-server/ferry/internal/plan"
@@ -119,16 +120,24 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	desk := transfer.NewDesk(database, uploads, password.New(passwordsAtOnce), ring, ids, now, transfer.DeskLimits{
 		MaxFiles: s.MaxFiles, Quiet: quiet, Keep: s.PurgeAfter, Recent: recent,
 	})
+	plans, blocks := plan.NewService(database), block.NewService(database, now)
+	sessions := session.NewService(session.Config{
+		Store: database, Accounts: accounts, Blocks: blocks, IDs: ids, Ring: ring, Now: now, Log: log,
+		SignUp: s.SignUp,
+	})
+	sources := map[letter.Kind]notify.Source{}
+	tickets := session.Letters{Sessions: sessions, Page: func(k session.Kind, token account.Secret) letter.Link {
+		return letter.Link(base + site.TicketPath(k, token))
+	}}
+	for _, kind := range tickets.Kinds() {
+		sources[kind] = tickets
+	}
 	letters := notify.New(notify.Config{
-		Outbox: database, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Now: now, Log: log,
+		Outbox: database, Sources: sources, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Now: now, Log: log,
 	})
 	if s.SMTPHost == "" {
 		log.InfoContext(ctx, "letters are held, because there is no mail server: set smtp-host, or see ferry mail")
 	}
-	plans, blocks := plan.NewService(database), block.NewService(database, now)
-	sessions := session.NewService(session.Config{
-		Store: database, Accounts: accounts, Blocks: blocks, IDs: ids, Ring: ring, Now: now, Log: log,
-	})
 	handlers := shares.Handlers()
 	maps.Copy(handlers, sessions.Handlers())
 	maps.Copy(handlers, letters.Handlers())
@@ -163,7 +172,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	}
 	audience := &filemail.Audience{People: callers, Companies: callers.Companies}
 	pages := site.New(site.Config{
-		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Blobs: blobs, Parcels: parcels, Desk: desk,
+		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Blobs: blobs, Parcels: parcels, Desk: desk,
 		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	fm := filemail.New(filemail.Config{

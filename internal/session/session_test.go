@@ -21,6 +21,7 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/letter"
 	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/session"
 )
@@ -632,5 +633,48 @@ func TestTheSweepComesBack(t *testing.T) {
 	}
 	if jobs := w.Jobs(); len(jobs) != 1 || jobs[0].Kind != session.JobSweep {
 		t.Errorf("%v", jobs)
+	}
+}
+
+// TestLetters: each kind of job gets the letter of its ticket, and no other.
+func TestLetters(t *testing.T) {
+	w := newWorld(t)
+	letters := session.Letters{Sessions: w.Service, Page: func(k session.Kind, token account.Secret) letter.Link {
+		return letter.Link(fmt.Sprintf("https://ferry.test/%d/%s", k, string(token)))
+	}}
+	w.must(w.Register(w.ctx, session.SignUp{Email: "new@example.org", Password: password, Terms: true}, here))
+	w.must(w.Forgot(w.ctx, email, here))
+	w.must(w.ChangeEmail(w.ctx, w.ann, password, "ann@example.com", here))
+	jobs, err := w.db.Claim(w.ctx, w.now, 10)
+	w.must(err)
+	to := map[letter.Kind]string{letter.Register: "new@example.org", letter.Reset: email, letter.Verify: "ann@example.com"}
+	for _, j := range jobs {
+		of := letter.Kind(strings.TrimPrefix(j.Kind, letter.JobPrefix))
+		for _, kind := range letters.Kinds() {
+			l, err := letters.Letter(w.ctx, kind, j.ID)
+			if kind != of {
+				w.fails(err, fault.NotFound, "ticket_unknown")
+				continue
+			}
+			w.must(err)
+			w.must(l.Check())
+			ticket, err := w.Letter(w.ctx, j.ID)
+			w.must(err)
+			if l.To != to[kind] || l.About != j.ID || l.Data.Kind() != kind || !l.Until.Equal(ticket.ExpiresAt) ||
+				!strings.HasSuffix(string(l.Link), "/"+string(ticket.Token)) {
+				t.Errorf("the letter %s is %+v", kind, l)
+			}
+			delete(to, kind)
+		}
+	}
+	if len(to) > 0 {
+		t.Errorf("no letter goes to %v", to)
+	}
+	w.now = w.now.Add(time.Hour)
+	for _, j := range jobs {
+		if j.Kind == session.JobLetterReset {
+			_, err := letters.Letter(w.ctx, letter.Reset, j.ID)
+			w.fails(err, fault.NotFound, "ticket_unknown")
+		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package site is what people see: the page behind a link, its files and their
-// zip, the first page, the one for programmers, the one-time set-up, and what
-// stands there instead when something is wrong.
+// zip, the first page, the one for programmers, the one-time set-up, those
+// that letters lead to, and what stands there instead when something is wrong.
 //
 // It owns the addresses that people hold (in the shapes that WeTransfer's and
 // Filemail's had, so that their clients find them) and the pages with all they load. It leaves to
@@ -14,6 +14,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -36,6 +38,7 @@ type Config struct {
 	Uploads  *upload.Service
 	Boards   *board.Service
 	Accounts *account.Service
+	Sessions *session.Service
 	Blobs    blob.Store
 	Parcels  *archive.Packer
 	Desk     *transfer.Desk
@@ -82,6 +85,15 @@ func New(c Config) *Handler {
 // routes is the whole site but for the short links. Every route is public: who
 // holds the address may come in.
 func (h *Handler) routes() []wire.Route {
+	return slices.Concat(
+		h.ticketRoutes(session.Register, &h.words.Register, h.finishAccount),
+		h.ticketRoutes(session.Verify, &h.words.Verify, h.verifyAddress),
+		h.ticketRoutes(session.Reset, &h.words.NewPassword, h.resetPassword),
+		h.fixedRoutes(),
+	)
+}
+
+func (h *Handler) fixedRoutes() []wire.Route {
 	return []wire.Route{
 		get("/", h.home),
 		get("/docs", h.docs), // where errors of WeTransfer's API say that one can read more

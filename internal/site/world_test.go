@@ -19,10 +19,12 @@ import (
 	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
+	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/site"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -43,6 +45,7 @@ var sender = account.Actor{Owner: account.Owner{Account: account.Installation, R
 type world struct {
 	t         testing.TB
 	accounts  *account.Service
+	sessions  *session.Service
 	shares    *share.Service
 	transfers *transfer.Service
 	boards    *board.Service
@@ -93,6 +96,9 @@ func newWorld(t testing.TB) *world {
 	ids, log := w.ids, slog.New(slog.NewTextHandler(&w.log, nil))
 	w.blobs, w.db = blob.WithRows(blobs, d), d
 	w.accounts = account.NewService(d, plain{}, ids, ring, w.now, 0)
+	w.sessions = session.NewService(session.Config{
+		Store: d, Accounts: w.accounts, Blocks: block.NewService(d, w.now), IDs: ids, Ring: ring, Now: w.now, Log: log, SignUp: true,
+	})
 	w.shares = share.NewService(d, blobs, w.now, share.Limits{}, log)
 	w.uploads = upload.NewService(d, blobs, ids, w.now, upload.Limits{MaxFile: 1 << 30})
 	w.transfers = transfer.NewService(d, d, w.uploads, ids, w.now, transfer.Limits{MaxFiles: 10_000, Keep: week})
@@ -115,7 +121,7 @@ func newWorld(t testing.TB) *world {
 // siteAt makes a site with this base URL.
 func (w *world) siteAt(base string) *site.Handler {
 	return site.New(site.Config{
-		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Blobs: w.blobs,
+		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Blobs: w.blobs,
 		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
 		Desk:    w.desk, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})

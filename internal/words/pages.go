@@ -52,6 +52,10 @@ type Pages struct {
 	PasswordHint, SetupButton string
 	ReadyTitle, ReadyText     string
 	YourKey, KeyOnce, TryKey  string
+
+	// The pages that letters lead to.
+	Register, Verify, NewPassword Step
+
 	// Wrong says what is the matter with an input, by its fault's code.
 	Wrong map[string]string
 
@@ -62,6 +66,9 @@ type Pages struct {
 	problems map[fault.Kind]Problem
 	byCode   map[string]Problem
 }
+
+// A Step is one thing that a letter lets its reader do.
+type Step struct{ Title, Text, Button, DoneTitle, DoneText string }
 
 // A Problem tells a person why there is no page, and what to do about it.
 type Problem struct{ Title, Text string }
@@ -129,6 +136,20 @@ func English() *Pages {
 		YourKey:      "Your API key",
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
+
+		Register: Step{
+			"One more step", "Your account is almost ready.", "Finish my account",
+			"Your account is ready", "Sign in with your address and the password that you chose.",
+		},
+		Verify: Step{
+			"Is this your address?", "Confirm that the address to which we wrote is yours.", "Yes, it is mine",
+			"Thank you", "The address is confirmed.",
+		},
+		NewPassword: Step{
+			"Choose a new password", "It takes the place of the old one at once. Wherever you are signed in, you sign in anew, and your API keys end.",
+			"Take this password", "Your password is changed", "Sign in with the new one from now on.",
+		},
+
 		Wrong: map[string]string{
 			"email_invalid":   "This is not an e-mail address.",
 			"password_length": "Between 8 and 1024 characters, please.",
@@ -167,6 +188,10 @@ func English() *Pages {
 			"password_required":  {"A password, please", "Open the page of the link first. It asks for the password, and leads back here."},
 			"own_people_sign_in": {"Not for everybody", "The sender’s company lets only its own people have these files."},
 			"own_people_only":    {"Not for everybody", "The sender’s company lets only its own people have these files."},
+			"ticket_unknown":     {"This link is no longer good", "It was used already, or its time is over. Ask for another letter."},
+			"email_taken":        {"There is an account already", "Another account has this address by now. Sign in with it, or ask for a new password."},
+			"licences_used":      {"No place left", "The company that your address belongs to has as many users as it may have. Ask the people who manage it."},
+			"blocked":            {"Not for this address", "This address is not welcome here. The people who run this server can tell you more."},
 			"method_not_allowed": {"Not like this", "This address does not take that kind of request."},
 		},
 	}

@@ -57,6 +57,7 @@ var heights = map[string]int{
 	"internal/transfer": 4,
 	"internal/board":    4,
 	"internal/inbox":    5,
+	"internal/notice":   5, // what is written about transfers
 
 	// Stores keep, workers carry out.
 	"internal/db":          6,

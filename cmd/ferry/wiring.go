@@ -26,6 +26,7 @@ import (
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/letter"
+	"github.com/ferry-server/ferry/internal/notice"
 	"github.com/ferry-server/ferry/internal/notify"
 	"github.com/ferry-server/ferry/internal/password"
 	"github.com/ferry-server/ferry/internal/plan"
@@ -131,6 +132,12 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	}}
 	for _, kind := range tickets.Kinds() {
 		sources[kind] = tickets
+	}
+	told := notice.New(desk, uploads, func(t *transfer.Transfer, to *transfer.Recipient) string {
+		return base + site.PagePath(t, to)
+	}, now)
+	for _, kind := range notice.Kinds() {
+		sources[kind] = told
 	}
 	letters := notify.New(notify.Config{
 		Outbox: database, Sources: sources, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Now: now, Log: log,

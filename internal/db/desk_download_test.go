@@ -74,7 +74,7 @@ func TestDownloadsAreRecorded(t *testing.T) {
 		zip, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), Size: 5000, Holder: "somebody"})
 		d.must(err)
 		d.must(d.End(d.ctx, zip, []transfer.Span{{Off: 0, N: 5000}}))
-		if diff := cmp.Diff([]string{"letter.summary"}, d.letters()); diff != "" {
+		if diff := cmp.Diff([]string{"letter.download_summary"}, d.letters()); diff != "" {
 			t.Error(diff)
 		}
 		for range 3 {
@@ -335,4 +335,21 @@ func TestManyRecordsAreForgotten(t *testing.T) {
 	}
 	_, err := d.Get(d.ctx, d.owner(), tr.ID)
 	d.fails(err, "transfer_unknown")
+}
+
+func TestFilesByTheirKeys(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		tr := d.handIn(transfer.Form{Subject: "Plans"})
+		f, err := d.begin(tr, "a", 1, 0)
+		d.must(err)
+		got, home, err := d.File(d.ctx, f.Key)
+		d.must(err)
+		if got.ID != f.ID || got.Home.Key != tr.Key || home.ID != tr.ID || home.Track != tr.Track {
+			t.Errorf("%+v of %+v", got, home)
+		}
+		for _, key := range []upload.Key{"", "nothing", upload.Key(tr.Key)} {
+			_, _, err := d.File(d.ctx, key)
+			d.fails(err, "file_unknown")
+		}
+	})
 }

@@ -216,6 +216,18 @@ func (h *Handler) unlock(find find) wire.HandlerFunc {
 	}
 }
 
+// PagePath gives the path of a transfer's page: a recipient's own, or with nil the
+// common one.
+func PagePath(t *transfer.Transfer, to *transfer.Recipient) string {
+	switch {
+	case to != nil:
+		return "/t/" + url.PathEscape(to.Track)
+	case t.Track == "": // of WeTransfer's API
+		return hashRoot(&t.Share)
+	}
+	return "/d/" + url.PathEscape(string(t.ID))
+}
+
 // page is the path of the visit's page.
 func (v *visit) page() string {
 	if isBoard(v.Share) {

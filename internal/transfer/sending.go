@@ -9,16 +9,17 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/letter"
 	"github.com/ferry-server/ferry/internal/share"
 )
 
 // Kinds of letters, which are jobs that others carry out. Each is written in the
 // same transaction as what it tells.
 const (
-	LetterRecipient     = "letter.recipient"      // ID: the recipient's key
-	LetterConfirmation  = "letter.confirmation"   // ID: the transfer's key, as for those below
-	LetterFirstDownload = "letter.first_download" // to the sender, who asked for notices
-	LetterSummary       = "letter.summary"        // after the second download; the last one
+	LetterRecipient     = letter.JobPrefix + string(letter.Recipient)     // ID: the recipient's key
+	LetterConfirmation  = letter.JobPrefix + string(letter.Confirmation)  // ID: the transfer's key, as for those below
+	LetterFirstDownload = letter.JobPrefix + string(letter.FirstDownload) // to the sender, who asked for notices
+	LetterSummary       = letter.JobPrefix + string(letter.Summary)       // after the second download; the last one
 )
 
 // A Sending is what the sender of a transfer said about it, and what became of it.

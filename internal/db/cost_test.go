@@ -139,6 +139,8 @@ func runEverything(w world) {
 	later := now.Add(99 * time.Hour)
 	_, err = w.SweepDownloads(w.ctx, later, later, later, 10)
 	w.must(err)
+	_, err = w.SweepDays(w.ctx, later, 10)
+	w.must(err)
 	o := w.object("key")
 	_, _ = w.PutObject(w.ctx, o)
 	o = w.object("key")

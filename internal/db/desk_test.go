@@ -300,6 +300,73 @@ func TestATransferIsHandedIn(t *testing.T) {
 	})
 }
 
+// TestTransfersADay: the number holds for each account by itself, and from midnight to
+// midnight; what was refused is not there.
+func TestTransfersADay(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		d.clock = d.clock.Truncate(day).Add(23 * time.Hour)
+		few, bob := rules, d.account(0)
+		few.Daily = 3
+		handIn := func(who account.ID, r transfer.Rules) error {
+			f := transfer.Form{ID: share.ID(d.ids.Text(id.Lower, 15)), To: []string{"carol@example.com"}}
+			_, err := d.HandIn(d.ctx, account.Owner{Account: who}, f, r)
+			return err
+		}
+		d.must(handIn(d.alice, rules)) // without a limit nothing is counted
+		var wg sync.WaitGroup
+		refused := make(chan error, 20)
+		for range cap(refused) {
+			wg.Go(func() {
+				if err := handIn(d.alice, few); err != nil {
+					refused <- err
+				}
+			})
+		}
+		wg.Wait()
+		close(refused)
+		if len(refused) != 17 {
+			t.Errorf("%d of 20 at once were refused, want 17", len(refused))
+		}
+		for err := range refused {
+			d.fails(err, "transfers_a_day")
+			if fault.KindOf(err) != fault.Throttled {
+				t.Fatalf("%v is not throttled", err)
+			}
+		}
+		if all, err := d.db.SentPage(d.ctx, d.alice, "", 100); err != nil || len(all) != 4 {
+			t.Errorf("%d transfers are there, %v, want 4", len(all), err)
+		}
+		d.must(handIn(d.alice, rules))
+		d.must(handIn(bob, few))
+		d.wait(59 * time.Minute)
+		d.fails(handIn(d.alice, few), "transfers_a_day")
+		few.Daily = 4
+		d.must(handIn(d.alice, few)) // another plan
+		few.Daily = 3
+		d.wait(time.Minute)
+		d.must(handIn(d.alice, few))
+	})
+}
+
+func TestDaysAreForgotten(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		few := rules
+		few.Daily = 1
+		for range 3 {
+			_, err := d.HandIn(d.ctx, account.Owner{Account: d.alice}, transfer.Form{ID: share.ID(d.ids.Text(id.Lower, 15))}, few)
+			d.must(err)
+			d.wait(day)
+		}
+		d.pass(0) // today is a day without any: yesterday stays
+		if more, err := d.db.SweepDays(d.ctx, d.now().Add(-day), 1); more || err != nil {
+			t.Errorf("days are left before yesterday: %v, %v", more, err)
+		}
+		if more, err := d.db.SweepDays(d.ctx, d.now(), 1); !more || err != nil {
+			t.Errorf("yesterday is forgotten: %v, %v", more, err)
+		}
+	})
+}
+
 func TestFormsThatAreRefused(t *testing.T) {
 	d := openDesk(t, "sqlite:"+filepath.Join(t.TempDir(), "ferry.db"))
 	for _, tt := range []struct {

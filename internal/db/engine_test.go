@@ -77,7 +77,7 @@ func (w world) tables() map[string][]string {
 	for _, table := range []string{
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
 		"objects", "contact_books", "contacts", "contact_groups", "contact_members", "outbox",
-		"contents", "recipients", "downloads", "claims", "password_tries",
+		"contents", "recipients", "downloads", "claims", "password_tries", "daily_transfers",
 		"plans", "companies", "profiles", "sessions", "tokens", "tickets", "tries", "blocks",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }
@@ -127,10 +127,10 @@ func (w world) changes() map[string]func() error {
 	draft, draftFiles := w.draft(w.acc, 1, 2, 3)
 	items := []board.Item{w.item(nil, 1), w.link(), w.item(nil, 2)}
 	sent, to := w.sending("a@x.y", "b@x.y")
-	w.must(w.CreateSending(w.ctx, sent, to))
+	w.must(w.CreateSending(w.ctx, sent, to, 9))
 	w.must(w.CountPasswordTry(w.ctx, sent.Key, "guesser", now, now.Add(-time.Hour), 10))
 	ended, _ := w.sending()
-	w.must(w.CreateSending(w.ctx, ended, nil))
+	w.must(w.CreateSending(w.ctx, ended, nil, 0))
 	w.setState(ended.Key, share.Deleted)
 	another, others := w.sending("c@x.y")
 	file := w.files(&sent.Share, 30)[0]
@@ -172,7 +172,7 @@ func (w world) changes() map[string]func() error {
 		"CountCall":     func() error { return w.CountCall(w.ctx, "k", 1, 10) },
 		"Claim":         func() error { _, err := w.Claim(w.ctx, now, 2); return err },
 		"DropFiles":     func() error { return w.DropFiles(w.ctx, gone.Key, []string{string(old[0].Key)}) },
-		"CreateSending": func() error { return w.CreateSending(w.ctx, another, others) },
+		"CreateSending": func() error { return w.CreateSending(w.ctx, another, others, 9) },
 		"AddFile": func() error {
 			_, err := w.AddFile(w.ctx, sent.Key, file, func(*transfer.Transfer) error { return nil })
 			return err

@@ -34,8 +34,11 @@ func (d *DB) CreateTransfer(ctx context.Context, t *transfer.Transfer, files []*
 }
 
 // CreateSending implements transfer.DeskStore.
-func (d *DB) CreateSending(ctx context.Context, t *transfer.Transfer, to []*transfer.Recipient) error {
+func (d *DB) CreateSending(ctx context.Context, t *transfer.Transfer, to []*transfer.Recipient, daily int) error {
 	err := d.write(ctx, func(q tx) error {
+		if daily > 0 {
+			countDay(q, t, daily)
+		}
 		insertShare(q, &t.Share)
 		q.exec(`
 			update shares set track = $1, sender = $2, password = $3, notify = $4, confirm = $5, days = $6, source = $7,
@@ -48,6 +51,41 @@ func (d *DB) CreateSending(ctx context.Context, t *transfer.Transfer, to []*tran
 		return nil
 	})
 	return taken(err, idTaken())
+}
+
+// countDay counts a new transfer on its account's day, of which no more than most are
+// made: of two at once, the second waits for the first to be made or not.
+func countDay(q tx, t *transfer.Transfer, most int) {
+	q.must(fault.New(fault.Throttled, "transfers_a_day", "%d transfers a day may be sent, and today's are used up", most), `
+		insert into daily_transfers (account, day, made) values ($1, $2, 1)
+		on conflict (account, day) do update set made = daily_transfers.made + 1
+		where daily_transfers.made < $3`, t.Owner.Account, dayOf(t.CreatedAt), most)
+}
+
+// dayOf gives the number of a moment's day (UTC).
+func dayOf(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
+
+// SweepDays implements transfer.DeskStore.
+func (d *DB) SweepDays(ctx context.Context, before time.Time, n int) (more bool, err error) {
+	type row struct {
+		account account.ID
+		day     int64
+	}
+	var rows []row
+	err = d.query(ctx, func(scan scan) error {
+		rows = append(rows, row{})
+		last := &rows[len(rows)-1]
+		return scan(&last.account, &last.day)
+	}, `select account, day from daily_transfers where day < $1 order by day limit $2 + 0`, dayOf(before), n)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	return len(rows) == n, d.write(ctx, func(t tx) error {
+		for _, r := range rows {
+			t.exec(`delete from daily_transfers where account = $1 and day = $2`, r.account, r.day)
+		}
+		return nil
+	})
 }
 
 // Transfer implements transfer.Store.

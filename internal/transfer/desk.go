@@ -24,8 +24,10 @@ type DeskStore interface {
 	Store
 
 	// CreateSending is CreateTransfer for a transfer without files, but with
-	// recipients.
-	CreateSending(ctx context.Context, t *Transfer, to []*Recipient) error
+	// recipients. Where daily is not 0 it also counts the transfer on the day (UTC)
+	// of its creation, by one conditional update: Throttled "transfers_a_day" when
+	// its account made so many that day.
+	CreateSending(ctx context.Context, t *Transfer, to []*Recipient, daily int) error
 
 	// TransferByTrack finds the transfer behind a link, and whose link it is, nil for the
 	// common one: NotFound "transfer_unknown".
@@ -125,7 +127,7 @@ type Form struct {
 
 // HandIn makes a transfer without files. Faults: Invalid with Fields; Conflict
 // "too_many_recipients", Forbidden "feature_not_allowed", TooLarge
-// "transfer_too_large" by the rules; Full "disk_full".
+// "transfer_too_large", Throttled "transfers_a_day" by the rules; Full "disk_full".
 func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (*Transfer, error) {
 	var w wrong
 	now, days := d.now(), r.DefaultDays
@@ -172,7 +174,7 @@ func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (
 			Days: days, Source: f.Source, Announced: f.Announced, Recipients: len(to),
 		},
 	}
-	return t, d.store.CreateSending(ctx, t, d.recipients(t.Key, to, ""))
+	return t, d.store.CreateSending(ctx, t, d.recipients(t.Key, to, ""), r.Daily)
 }
 
 func (d *Desk) passwordText(ctx context.Context, p account.Secret) (string, error) {

@@ -38,6 +38,9 @@ type downloadStore interface {
 	// that ended before the third: one under which nothing was fetched whole
 	// returns. More tells that there is more to do.
 	SweepDownloads(ctx context.Context, tries, records, claims time.Time, n int) (more bool, err error)
+	// SweepDays forgets how many transfers were made on up to n days of accounts,
+	// of those before the day of the moment.
+	SweepDays(ctx context.Context, before time.Time, n int) (more bool, err error)
 }
 
 // A Record is what one holder fetched of one item. It grows with every answer until
@@ -271,6 +274,12 @@ const sweepStep = 100
 func (d *Desk) sweep(ctx context.Context, _ job.Job) error {
 	now := d.now()
 	more, err := d.store.SweepDownloads(ctx, now.Add(-tryWindow), now.Add(-RecordLife), now, sweepStep)
+	if err == nil {
+		var days bool
+		// Yesterday is kept: it may still be today on another node's clock.
+		days, err = d.store.SweepDays(ctx, now.AddDate(0, 0, -1), sweepStep)
+		more = more || days
+	}
 	if err != nil || !more {
 		return job.Again(10 * time.Minute) // also after a failure: it must not be given up
 	}

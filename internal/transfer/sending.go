@@ -78,6 +78,7 @@ func (r *Recipient) Delivered() bool { return !r.DeliveredAt.IsZero() }
 type Rules struct {
 	MaxSize       int64 // bytes of a transfer; 0: no limit
 	MaxRecipients int
+	Daily         int // transfers a day (UTC), whatever becomes of them; 0: no limit
 	MaxDays       int // 0: no limit
 	DefaultDays   int // where nobody said
 	Forever       bool

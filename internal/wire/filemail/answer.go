@@ -122,6 +122,7 @@ var byCode = map[string]status{
 	"recovery_not_possible": recoveryNotPossible,
 	"too_many_recipients":   tooManyRecipients,
 	"feature_not_allowed":   invalidMembership,
+	"transfers_a_day":       freeLimitReached,
 	"file_digest":           fileOperationError,
 }
 
@@ -267,7 +268,7 @@ func (r *refusal) addFields(fields []fault.Field) {
 // What is upstream or ours may be over soon; nobody knows.
 func (h *Handler) retryAfter(s status, err error) int {
 	switch s {
-	case apiKeyQuotaExceeded:
+	case apiKeyQuotaExceeded, freeLimitReached: // calls, and transfers
 		const day = 24 * 60 * 60 // days are UTC's, see account.Service.Count
 		return day - int(h.cfg.Now().Unix()%day)
 	case rateLimitExceeded:

@@ -84,7 +84,7 @@ func (p *People) Rules(ctx context.Context, who account.ID) (transfer.Rules, err
 		return transfer.Rules{}, err
 	}
 	return transfer.Rules{
-		MaxSize: of.TransferBytes, MaxRecipients: cmp.Or(of.Recipients, manyRecipients),
+		MaxSize: of.TransferBytes, MaxRecipients: cmp.Or(of.Recipients, manyRecipients), Daily: of.Daily,
 		MaxDays: of.Days, DefaultDays: daysOf(own, of, p.Days), Forever: of.Permanent,
 	}, nil
 }

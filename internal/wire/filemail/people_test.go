@@ -146,7 +146,7 @@ func TestRulesOfAPlan(t *testing.T) {
 	w := newTown(t)
 	_, err := w.people.Plans.Update(t.Context(), "short", func(p *plan.Plan) { p.Days = 3 })
 	w.must(err)
-	free := transfer.Rules{MaxSize: 5 << 30, MaxRecipients: 3, MaxDays: 7, DefaultDays: 7}
+	free := transfer.Rules{MaxSize: 5 << 30, MaxRecipients: 3, Daily: 2, MaxDays: 7, DefaultDays: 7}
 	for _, tt := range []struct {
 		name, plan string
 		days       int // as the sender likes it

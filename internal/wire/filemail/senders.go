@@ -78,7 +78,8 @@ func (s *Senders) guest(ctx context.Context, claimed string) error {
 
 // Rules implements Policy. Guests have what the plan of those who sign up has, but
 // for what is kept for accounts: passwords, no end, and letters, as nobody writes to
-// others in the name of somebody unknown.
+// others in the name of somebody unknown. Nor is a number of transfers a day theirs:
+// all guests are one account, and whoever used it up would lock out the others.
 func (s *Senders) Rules(ctx context.Context, who account.ID) (transfer.Rules, error) {
 	r, err := s.rules(ctx, who)
 	if s.MaxSize > 0 && (r.MaxSize == 0 || r.MaxSize > s.MaxSize) {

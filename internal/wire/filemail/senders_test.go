@@ -78,6 +78,9 @@ func TestRulesOfGuests(t *testing.T) {
 	w.must(err)
 	r, err := s.Rules(t.Context(), account.Guests)
 	w.must(err)
+	if r.Daily != 0 {
+		t.Errorf("one guest may use up the %d transfers of all", r.Daily)
+	}
 	if r.MaxSize != p.TransferBytes || r.MaxRecipients != 0 || r.Forever || !r.NoPassword || r.MaxDays != 7 || r.DefaultDays != 7 {
 		t.Errorf("guests have %+v", r)
 	}

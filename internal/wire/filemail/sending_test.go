@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/share"
@@ -298,4 +299,20 @@ func TestComplete(t *testing.T) {
 			s.do("PUT", "/transfer/complete", tt.body, append(as("ada"), "Content-Type", "application/json")...).want(tt.status, tt.word)
 		})
 	}
+}
+
+func TestTransfersADay(t *testing.T) {
+	s := newSender(t)
+	s.rules.Daily = 2
+	s.begin("ada")
+	s.old("ada", "transfer/initialize", "subject", "Plans").want(200, "OK")
+	got := s.json("ada", "POST", "/transfer/initialize", "subject", "Plans")
+	got.want(409, "FreeLimitReached")
+	if after := got.header.Get("Retry-After"); after != "33883" { // it is 14:35:17
+		t.Errorf("Retry-After: %q", after)
+	}
+	s.old("ada", "transfer/initialize", "subject", "Plans").want(409, "FreeLimitReached")
+	s.begin("bob")
+	s.clock = s.clock.Add(33883 * time.Second)
+	s.begin("ada")
 }

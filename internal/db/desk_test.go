@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -955,6 +956,102 @@ func TestOrphans(t *testing.T) {
 		d.pass(3 * time.Hour)
 		if d.blobCount() != 1 || len(d.read(kept)) != 40_000 {
 			t.Errorf("%d blobs, want that of the file which is kept", d.blobCount())
+		}
+	})
+}
+
+// A whole file that was refused is as if it had never been begun, and one that did not
+// arrive is still waited for.
+func TestARefusedFileIsTakenBack(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		tr := d.handIn(transfer.Form{})
+		d.send(tr, "good", 10)
+		receive := func(size int64, p upload.Put, count int, chunk int64) error {
+			p.Number = 1
+			_, err := d.Receive(d.ctx, tr.ID, d.Key(tr), transfer.FileForm{
+				ID: upload.ID(d.ids.Text(id.Lower, 20)), Name: "file", Size: size, Count: count, Chunk: chunk,
+			}, p)
+			return err
+		}
+		body := func(n int) *bytes.Reader { return bytes.NewReader(make([]byte, n)) }
+		md5 := make([]byte, 16)
+		for _, tt := range []struct {
+			name  string
+			size  int64
+			put   upload.Put
+			count int
+			chunk int64
+			code  string
+			left  int
+		}{
+			{"a small one of another MD5", upload.Unknown, upload.Put{Length: 5, Body: body(5), WantMD5: md5}, 1, 0, "digest_mismatch", 0},
+			{"a large one of another MD5", 100_000, upload.Put{Length: 100_000, Body: body(100_000), WantMD5: md5}, 1, 0, "digest_mismatch", 0},
+			{"of another length than was said", 7, upload.Put{Length: 5, Body: body(5)}, 1, 0, "chunk_length", 0},
+			{"longer than was said", 100_000, upload.Put{Length: -1, Body: body(100_001)}, 1, 0, "chunk_length", 0},
+			{"a chunk of another MD5", upload.Unknown, upload.Put{Length: 5, Body: body(5), WantMD5: md5}, 2, 5, "digest_mismatch", 1},
+			{"a connection that breaks", 7, upload.Put{Length: 7, Body: body(5)}, 1, 0, "incomplete_body", 1},
+		} {
+			err := receive(tt.size, tt.put, tt.count, tt.chunk)
+			if fault.CodeOf(err) != tt.code {
+				t.Errorf("%s: %v, want %s", tt.name, err, tt.code)
+			}
+			got := d.load(tr)
+			if got.OpenFiles != tt.left || got.Files != 1+tt.left {
+				t.Errorf("%s: %d files, %d of them open", tt.name, got.Files, got.OpenFiles)
+			}
+			if _, err := d.Complete(d.ctx, tr.ID, d.Key(tr)); (err == nil) != (tt.left == 0) {
+				t.Errorf("%s: complete: %v", tt.name, err)
+			}
+			if tt.left == 0 {
+				if n := d.used(d.alice); n != 10 {
+					t.Errorf("%s: %d bytes are held", tt.name, n)
+				}
+				continue
+			}
+			files, err := d.db.FilesOf(d.ctx, &got.Share, "", 10)
+			d.must(err)
+			d.must(d.DeleteFile(d.ctx, d.owner(), files[1].ID))
+		}
+		d.must(receive(5, upload.Put{Length: 5, Body: body(5)}, 1, 0)) // what is right may come then
+		d.pass(time.Hour)
+		if got := d.load(tr); got.Files != 2 || got.OpenFiles != 0 {
+			t.Errorf("%d files, %d open", got.Files, got.OpenFiles)
+		}
+	})
+}
+
+// duringReader calls a function before its first byte.
+type duringReader struct {
+	*bytes.Reader
+	during func()
+}
+
+func (r *duringReader) Read(p []byte) (int, error) {
+	if r.during != nil {
+		r.during()
+		r.during = nil
+	}
+	return r.Reader.Read(p)
+}
+
+// TestARefusedFileThatComesTwice: the refusal of one request does not take the file
+// from under another.
+func TestARefusedFileThatComesTwice(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		tr := d.handIn(transfer.Form{})
+		receive := func(body io.Reader, md5 []byte) error {
+			_, err := d.Receive(d.ctx, tr.ID, d.Key(tr), transfer.FileForm{
+				ID: upload.ID(d.ids.Text(id.Lower, 20)), Name: "file", Size: upload.Unknown,
+			}, upload.Put{Number: 1, Length: 5, Body: body, WantMD5: md5})
+			return err
+		}
+		d.must(receive(&duringReader{bytes.NewReader([]byte("right")), func() {
+			d.fails(receive(strings.NewReader("wrong"), make([]byte, 16)), "digest_mismatch")
+		}}, nil))
+		got, err := d.Complete(d.ctx, tr.ID, d.Key(tr))
+		d.must(err)
+		if got.Files != 1 {
+			t.Errorf("%d files", got.Files)
 		}
 	})
 }

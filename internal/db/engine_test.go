@@ -137,6 +137,7 @@ func (w world) changes() map[string]func() error {
 	file.Ident = "ident"
 	_, removedFiles := w.create(w.acc, 9)
 	w.must(w.put(removedFiles[0], 1, 9, ""))
+	_, unmade := w.create(w.acc, 9)
 	limited, lf := w.create(w.acc, 9)
 	_, err := w.UpdateTransfer(w.ctx, limited.ID, func(t *transfer.Transfer) ([]job.Job, error) {
 		t.MaxDownloads = 5
@@ -176,6 +177,9 @@ func (w world) changes() map[string]func() error {
 		"AddFile": func() error {
 			_, err := w.AddFile(w.ctx, sent.Key, file, func(*transfer.Transfer) error { return nil })
 			return err
+		},
+		"UnmakeFile": func() error {
+			return w.UnmakeFile(w.ctx, unmade[0].Key, []job.Job{{Kind: share.JobRemoveBlob, ID: "unmade", RunAt: now}})
 		},
 		"ChangeFile": func() error {
 			_, err := w.ChangeFile(w.ctx, removedFiles[0].ID, func(f *upload.File) ([]job.Job, error) {

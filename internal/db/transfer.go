@@ -280,6 +280,25 @@ func (d *DB) AddFile(
 	return there, nil
 }
 
+// UnmakeFile implements transfer.DeskStore.
+func (d *DB) UnmakeFile(ctx context.Context, key upload.Key, jobs []job.Job) error {
+	return d.write(ctx, func(t tx) error {
+		f, _, err := lockFile(t, byKey, key, 0)
+		if fault.KindOf(err) == fault.NotFound {
+			return nil
+		}
+		if err != nil || f.State != upload.Open || f.Parts > 0 || f.Home.State > share.Ready {
+			return err
+		}
+		t.exec(`delete from files where key = $1`, key)
+		t.exec(`update shares set version = version + 1, files = files - 1, open_files = open_files - 1 where key = $1`,
+			f.Home.Key)
+		grow(t, f.Home, -f.Held())
+		insertJobs(t, jobs)
+		return nil
+	})
+}
+
 // ChangeFile implements transfer.DeskStore.
 func (d *DB) ChangeFile(
 	ctx context.Context, id upload.ID, change func(*upload.File) ([]job.Job, error),

@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"math"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -45,6 +46,9 @@ type DeskStore interface {
 	// change its end. The account pays what the new file holds: Full
 	// "quota_exceeded", TooLarge "transfer_too_large".
 	AddFile(ctx context.Context, home share.Key, f *upload.File, change func(*Transfer) error) (*upload.File, error)
+	// UnmakeFile forgets an open file that has no part as if it had never been added,
+	// gives its quota back, and saves the jobs. It does nothing for another.
+	UnmakeFile(ctx context.Context, key upload.Key, jobs []job.Job) error
 	// ChangeFile runs change on a file with its Home, and saves its name and
 	// whether it was deleted, which frees its Ident, gives its quota back and
 	// takes it off its home's counters: NotFound "file_unknown".
@@ -100,13 +104,16 @@ type Desk struct {
 	ids    *id.Source
 	now    func() time.Time
 	limits DeskLimits
+
+	mu    sync.Mutex
+	lanes map[string]*lane // of the requests that bring parts
 }
 
 // NewDesk makes a Desk.
 func NewDesk(
 	s DeskStore, u *upload.Service, h account.Hasher, ring *keyring.Ring, ids *id.Source, now func() time.Time, l DeskLimits,
 ) *Desk {
-	return &Desk{store: s, upload: u, hasher: h, ring: ring, ids: ids, now: now, limits: l}
+	return &Desk{store: s, upload: u, hasher: h, ring: ring, ids: ids, now: now, limits: l, lanes: map[string]*lane{}}
 }
 
 // A Form is a transfer to be handed in.
@@ -280,8 +287,8 @@ func digest(parts ...string) string {
 }
 
 // OpenFile finds or makes the file that a part is for, in the transfer that the
-// key opens. Many requests may do so at the same moment: they get one file. Then
-// the part goes to upload.Service.Put, for the account that owns the file's Home.
+// key opens. Many requests may do so at the same moment: they get one file. See
+// Receive.
 //
 // Faults: those of WithKey, Conflict "transfer_closed" for a sealed one, Invalid
 // "file_plan" for another plan than the file was begun with, "too_many_files",

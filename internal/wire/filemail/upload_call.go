@@ -24,15 +24,12 @@ func (h *Handler) receive(c *call) error {
 	if u.fileMD5 != nil {
 		form.MD5 = (*[md5.Size]byte)(u.fileMD5)
 	}
-	f, err := h.cfg.Desk.OpenFile(ctx, share.ID(u.transfer), u.key, form)
-	if err != nil {
-		return h.cfg.Misses.Count(ctx, err)
-	}
-	_, err = h.cfg.Uploads.Put(ctx, core.Put{
-		Account: f.Home.Owner.Account, File: f.ID, Upload: f.Upload, Number: u.number, Length: u.length,
-		Body: u.body, WantMD5: u.bodyMD5, Again: true,
+	f, err := h.cfg.Desk.Receive(ctx, share.ID(u.transfer), u.key, form, core.Put{
+		Number: u.number, Length: u.length, Body: u.body, WantMD5: u.bodyMD5, Again: true,
 	})
 	switch {
+	case f == nil:
+		return h.cfg.Misses.Count(ctx, err)
 	case fault.Is(err, "transfer_cancelled"):
 		return operationCancelled.because(err) // while the body came in
 	case fault.Is(err, "part_too_large") && u.count == 1 && f.Size == core.Unknown:

@@ -32,17 +32,22 @@ func (h *Handler) compress(c *call) (any, error) {
 	if err := c.in.err(); err != nil {
 		return nil, err
 	}
+	return nil, h.zippable(c, id, key)
+}
+
+// zippable tells why a transfer of the caller's, or of its key, is not there as a zip.
+func (h *Handler) zippable(c *call, id share.ID, key account.Secret) error {
 	t, err := h.ofTheCaller(c, id, key)
 	if err != nil {
-		return nil, h.cfg.Misses.Count(c.r.Context(), err)
+		return h.cfg.Misses.Count(c.r.Context(), err)
 	}
 	if err := t.Alive(h.cfg.Now()); err != nil {
-		return nil, err
+		return err
 	}
 	if t.State != share.Ready {
-		return nil, fault.New(fault.Conflict, "file_incomplete", "the upload is not complete")
+		return fault.New(fault.Conflict, "file_incomplete", "the upload is not complete")
 	}
-	return nil, nil
+	return nil
 }
 
 // ofTheCaller finds a transfer by its key, or else among the caller's own.

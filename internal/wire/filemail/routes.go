@@ -57,6 +57,9 @@ func (h *Handler) routes() []route {
 		{method: "POST", pattern: "/transfer/{transfer}/cancel", needs: needsTransferKey, call: h.cancel},
 		{method: "POST", pattern: "/transfer/{transfer}/recover", needs: needsUser, call: h.recoverTransfer},
 		{method: "POST", pattern: "/transfer/{transfer}/complete", needs: needsUser, call: h.forceComplete},
+		{method: "POST", pattern: "/transfer/{transfer}/zip", needs: needsUser, scope: account.Read, call: h.zip},
+		{method: "GET", pattern: "/job/{transfer}", needs: needsUser, call: h.zip},
+		{method: "DELETE", pattern: "/job/{transfer}", needs: needsUser, scope: account.Read, call: h.endZip},
 		{method: "PUT", pattern: "/file/{file}", needs: needsUser, call: h.renameFile},
 		{method: "DELETE", pattern: "/file/{file}", needs: needsUser, call: h.deleteFile},
 

@@ -286,13 +286,20 @@ func TestLettersThatAreNotWritten(t *testing.T) {
 
 func TestLettersTellWhatIsThere(t *testing.T) {
 	o := newOffice(t)
-	tr := o.send(transfer.Form{Sender: "ada@ferry.test", Subject: "Many", Days: new(-1), Password: "sesame", To: []string{"bob@far.test"}, Notify: true}, 25)
+	tr := o.send(transfer.Form{Sender: "ada@ferry.test", Subject: "Many", Days: new(-1), Password: "sesame", To: []string{"bob@far.test"}, Notify: true}, 5)
 	o.must(o.DeleteFile(o.ctx, transfer.Asker{Account: "ada"}, o.files(tr)[3].ID))
+	_, err := o.OpenFile(o.ctx, tr.ID, o.Key(tr), transfer.FileForm{ID: "late", Name: "late", Size: 2})
+	o.must(err) // it has not arrived
 	l, err := o.letters.Letter(o.ctx, letter.Recipient, string(o.to(tr)[0].Key))
 	o.must(err)
 	told := letter.TransferOf(l.Data)
-	if len(told.Files) != letter.Shown || told.Files[3].Name != "a4" || told.Count != 24 || told.Size != 48 || !told.Protected || !told.Expires.IsZero() || !l.Until.IsZero() {
+	if len(told.Files) != 4 || told.Files[3].Name != "a4" || told.Count != 4 || !told.Protected || !told.Expires.IsZero() || !l.Until.IsZero() {
 		t.Errorf("%+v, until %v", told, l.Until)
+	}
+	l, err = o.letters.Letter(o.ctx, letter.Recipient, string(o.to(o.send(transfer.Form{Subject: "Many", To: []string{"bob@far.test"}}, 25))[0].Key))
+	o.must(err)
+	if told := letter.TransferOf(l.Data); len(told.Files) != letter.Shown || told.Count != 25 || told.Size != 50 {
+		t.Errorf("of many: %+v", told)
 	}
 	if _, err := o.letters.Letter(o.ctx, letter.FirstDownload, string(tr.Key)); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("of no download: %v", err)

@@ -339,6 +339,10 @@ func TestSentAndReceived(t *testing.T) {
 		t.Errorf("a recipient learns of others: %s", diff)
 	}
 	_, _ = first, third
+	team := l.read("cleo", "GET", "/transfer/inbox?getForAllUsers=true", "")
+	if team.textAt("data", "transfers", 1, "trackid") != second.Track {
+		t.Errorf("an admin is given a colleague's own link: %s", team.body)
+	}
 	l.read("bob", "GET", "/transfer/inbox?portalId=p", "").want(404, "NotFound")
 	l.read("", "GET", "/transfer/inbox", "").want(401, "InvalidOrExpiredLoginToken")
 

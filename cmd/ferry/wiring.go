@@ -107,7 +107,8 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	if maxFile == 0 {
 		maxFile = maxUnknown
 	}
-	accounts := newAccounts(database, ring, ids, int64(s.Quota))
+	passwords := password.New(passwordsAtOnce) // one for all, as it bounds their memory
+	accounts := newAccounts(database, passwords, ring, ids, int64(s.Quota))
 	shares := share.NewService(database, blobs, now, share.Limits{
 		Keep: s.PurgeAfter, Memory: memory, Orphan: s.URLLife + 2*time.Hour,
 	}, log)
@@ -118,7 +119,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	boards := board.NewService(database, database, uploads, ids, now, board.Limits{
 		MaxSize: int64(s.MaxTransferSize), MaxFiles: s.MaxFiles,
 	})
-	desk := transfer.NewDesk(database, uploads, password.New(passwordsAtOnce), ring, ids, now, transfer.DeskLimits{
+	desk := transfer.NewDesk(database, uploads, passwords, ring, ids, now, transfer.DeskLimits{
 		MaxFiles: s.MaxFiles, Quiet: quiet, Keep: s.PurgeAfter, Recent: recent,
 	})
 	plans, blocks := plan.NewService(database), block.NewService(database, now)
@@ -225,8 +226,8 @@ func openDatabase(ctx context.Context, p *place, data dataDir) (*db.DB, error) {
 	return database, nil
 }
 
-func newAccounts(database *db.DB, ring *keyring.Ring, ids *id.Source, quota int64) *account.Service {
-	return account.NewService(database, password.New(passwordsAtOnce), ids, ring, time.Now, quota)
+func newAccounts(database *db.DB, h account.Hasher, ring *keyring.Ring, ids *id.Source, quota int64) *account.Service {
+	return account.NewService(database, h, ids, ring, time.Now, quota)
 }
 
 // people is what the commands of an operator are about.
@@ -296,7 +297,7 @@ func withStore(ctx context.Context, p *place, do func(*store) error) (err error)
 func withPeople(ctx context.Context, p *place, l accountLimits, do func(*people) error) error {
 	return withStore(ctx, p, func(s *store) error {
 		all := &people{
-			accounts: newAccounts(s.DB, s.ring, s.ids, int64(l.Quota)),
+			accounts: newAccounts(s.DB, password.New(passwordsAtOnce), s.ring, s.ids, int64(l.Quota)),
 			plans:    plan.NewService(s.DB), blocks: block.NewService(s.DB, time.Now),
 		}
 		all.companies = company.NewService(s.DB, all.accounts, all.plans, all.blocks, s.ids, time.Now)

@@ -54,6 +54,7 @@ var heights = map[string]int{
 	// How bytes become a file; how files reach people; how others send to you.
 	"internal/upload":   3,
 	"internal/object":   4, // what a key of the S3 door stands for
+	"internal/audit":    4, // whether what was acknowledged is still there
 	"internal/transfer": 4,
 	"internal/board":    4,
 	"internal/inbox":    5,

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/words"
@@ -18,7 +20,9 @@ type Parcel struct {
 	Name  string // of the zip: the share's title, or its day
 	Files []Item
 	Size  int64 // of the files together
-	Zip   *Zip
+
+	zip    *Zip
+	damage error // of a file in it; nil: none is known
 
 	of      share.Key
 	version [3]int64 // of the share, by its row: see versionOf
@@ -31,8 +35,15 @@ type Item struct {
 	Size int64
 }
 
+// ZipSize gives the length of the zip.
+func (p *Parcel) ZipSize() int64 { return p.zip.Size() }
+
+// Zip gives the zip, or Internal "content_damaged" when a file in it is damaged: the
+// others can be had one by one.
+func (p *Parcel) Zip() (*Zip, error) { return p.zip, p.damage }
+
 // versionOf gives what changes whenever a file of the share is added, becomes
-// complete, gets another name or is deleted: of a share at one version, files only
+// complete, gets another name, is found damaged or is deleted: of a share at one version, files only
 // come, and open ones only go.
 func versionOf(sh *share.Share) [3]int64 {
 	return [3]int64{sh.Version, int64(sh.Files), int64(sh.OpenFiles)}
@@ -69,6 +80,11 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 			return nil
 		}
 		content, err := k.uploads.Content(ctx, f)
+		if fault.Is(err, "content_damaged") {
+			// Laid out for its length alone: nobody is given the zip.
+			p.damage, err = err, nil
+			content = blob.Content{}.Append(blob.Segment{Blob: f.Blob(), Length: f.Size})
+		}
 		if err != nil {
 			return err
 		}
@@ -86,7 +102,7 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Zip, err = Layout(entries); err != nil {
+	if p.zip, err = Layout(entries); err != nil {
 		return nil, err
 	}
 	k.keep(p)

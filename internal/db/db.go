@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/audit"
 	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/company"
@@ -34,6 +35,7 @@ import (
 // What *DB is for the core.
 var (
 	_ account.Store      = (*DB)(nil)
+	_ audit.Store        = (*DB)(nil)
 	_ block.Store        = (*DB)(nil)
 	_ plan.Store         = (*DB)(nil)
 	_ company.Store      = (*DB)(nil)

@@ -12,14 +12,15 @@ import (
 )
 
 const fileColumns = `f.key, f.id, f.name, f.local, f.size, f.chunk, f.upload, f.state, f.parts, f.loose, f.got, f.sum,
-	f.small, f.suspect, f.created_at, f.completed_at, f.ident, f.planned, f.want_md5, f.received_at, f.downloads`
+	f.small, f.suspect, f.created_at, f.completed_at, f.ident, f.planned, f.want_md5, f.received_at, f.downloads,
+	f.damaged_at`
 
 // fileDest gives where fileColumns go.
 func fileDest(f *upload.File) []any {
 	return []any{
 		&f.Key, &f.ID, &f.Name, &f.Local, &f.Size, &f.Chunk, &f.Upload, &f.State, &f.Parts, &f.Loose, &f.Got, &f.Sum,
 		intoBool(&f.Small), intoBool(&f.Suspect), intoTime(&f.CreatedAt), intoTime(&f.CompletedAt), &f.Ident, &f.Count,
-		intoMD5(&f.WantMD5), intoTime(&f.ReceivedAt), &f.Downloads,
+		intoMD5(&f.WantMD5), intoTime(&f.ReceivedAt), &f.Downloads, intoTime(&f.DamagedAt),
 	}
 }
 

@@ -137,7 +137,12 @@ const askAtOnce = 100
 
 // Promised implements share.Store.
 func (d *DB) Promised(ctx context.Context, ids []blob.ID) (map[blob.ID]bool, error) {
-	promised := make(map[blob.ID]bool, len(ids))
+	return d.which(ctx, ids, selectPromised())
+}
+
+// which asks sql, which has askAtOnce parameters, which of the blobs it gives.
+func (d *DB) which(ctx context.Context, ids []blob.ID, sql string) (map[blob.ID]bool, error) {
+	given := make(map[blob.ID]bool, len(ids))
 	for len(ids) > 0 {
 		args := make([]any, askAtOnce) // always as many, so that it is one statement
 		for i := range args {
@@ -150,14 +155,14 @@ func (d *DB) Promised(ctx context.Context, ids []blob.ID) (map[blob.ID]bool, err
 		err := d.query(ctx, func(row scan) error {
 			var b blob.ID
 			err := row(&b)
-			promised[b] = true
+			given[b] = true
 			return err
-		}, selectPromised(), args...)
+		}, sql, args...)
 		if err != nil {
 			return nil, err
 		}
 	}
-	return promised, nil
+	return given, nil
 }
 
 func selectPromised() string {

@@ -149,7 +149,7 @@ func (h *Handler) sharePage(v *visit, p *archive.Parcel, links []*board.Link) *s
 		page.Main = &mainButton{
 			URL:   root + "/zip/" + url.PathEscape(p.Name),
 			Label: h.words.DownloadAll,
-			Note:  h.words.AsZip + ", " + words.Size(p.Zip.Size()),
+			Note:  h.words.AsZip + ", " + words.Size(p.ZipSize()),
 		}
 	}
 	for _, l := range links {
@@ -226,8 +226,12 @@ func (h *Handler) zip(find find) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		it := deliver.Item{Name: p.Name, ETag: p.Zip.ETag(), Type: "application/zip"}
-		return h.deliver(w, r, v, nil, p.Zip, it)
+		zip, err := p.Zip()
+		if err != nil {
+			return err
+		}
+		it := deliver.Item{Name: p.Name, ETag: zip.ETag(), Type: "application/zip"}
+		return h.deliver(w, r, v, nil, zip, it)
 	}
 }
 

@@ -77,6 +77,10 @@ type File struct {
 	// again before the file is completed.
 	Suspect bool
 
+	// DamagedAt is when its content was found damaged, after it was complete; zero
+	// while that is not known. Nobody gets it then: see package audit.
+	DamagedAt time.Time
+
 	Downloads int // how often it was fetched whole
 
 	CreatedAt   time.Time

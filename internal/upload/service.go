@@ -541,13 +541,17 @@ func (s *Service) Parts(ctx context.Context, file Key, after, n int) ([]Part, er
 	return s.store.Parts(ctx, file, after, n)
 }
 
-// Content gives where the bytes of a complete file lie.
+// Content gives where the bytes of a complete file lie. Internal "content_damaged"
+// for one whose bytes are no longer what was acknowledged.
 func (s *Service) Content(ctx context.Context, f *File) (blob.Content, error) {
 	if f.State == Deleted {
 		return nil, fileDeleted()
 	}
 	if f.State != Complete {
 		return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
+	}
+	if !f.DamagedAt.IsZero() {
+		return nil, fault.New(fault.Internal, "content_damaged", "file %s is damaged in storage", f.Key)
 	}
 	return ContentOf(f, func() ([]Part, error) { return s.AllParts(ctx, f.Key) })
 }

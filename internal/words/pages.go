@@ -183,6 +183,7 @@ func English() *Pages {
 			"transfer_deleted":   {"This transfer was taken down", "Its sender or the people who run this server have removed it."},
 			"transfer_cancelled": {"This transfer was taken back", "Its sender has cancelled it before it was complete."},
 			"transfer_blocked":   {"This transfer is blocked", "The people who run this server have taken it out of sight."},
+			"content_damaged":    {"These bytes are damaged", "The server’s storage has changed them since they were sent, so they are not handed out. Ask the sender to send them again."},
 			"file_deleted":       {"This file was taken out", "Its sender has removed it. What else was sent is on the link’s page."},
 			"downloads_used":     {"This has been fetched", "It could be downloaded only so many times, and that is used up. Ask the sender to send it again."},
 			"password_required":  {"A password, please", "Open the page of the link first. It asks for the password, and leads back here."},

@@ -67,6 +67,7 @@ var byCode = map[string]status{
 	"disk_full":          fileOperationError,
 	"sync_failed":        fileOperationError,
 	"content_lost":       chunkDownloadError,
+	"content_damaged":    chunkDownloadError,
 	"overtaken":          invalidDataState,
 
 	"wrong_password":          wrongUsernamePassword,

@@ -78,7 +78,11 @@ func (h *Handler) downloadZip(c *call, t *ticket, untracked bool) error {
 	if err != nil {
 		return err
 	}
-	return h.deliver(c, fetch, p.Zip, deliver.Item{Name: p.Name, ETag: p.Zip.ETag()})
+	zip, err := p.Zip()
+	if err != nil {
+		return err
+	}
+	return h.deliver(c, fetch, zip, deliver.Item{Name: p.Name, ETag: zip.ETag()})
 }
 
 // deliver sends bytes that are let pass. Their type is nobody's business: one that

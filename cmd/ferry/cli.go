@@ -55,6 +55,7 @@ type cli struct {
 		List   blockListCommand   `cmd:"" help:"Print what is blocked: address or domain, since when, why."`
 		Remove blockRemoveCommand `cmd:"" help:"Take an address or a domain off the list."`
 	} `cmd:"" help:"Addresses and domains that are blocked."`
+	Verify  verifyCommand  `cmd:"" help:"Check that all that is stored is there, and as it was sent. Exit status: 0 all right, 1 damage, 2 could not check."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -31,7 +31,19 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2 // unknown command or flag, wrong setting
+
+	// Of ferry verify, like cmp and grep.
+	exitDamage   = 1 // something is wrong with what is stored
+	exitNoVerify = 2 // it could not be looked at
 )
+
+// An exitError ends the program with a code of its own.
+type exitError struct {
+	code int
+	error
+}
+
+func (e *exitError) Unwrap() error { return e.error }
 
 // A program is what commands have of the world, besides their arguments.
 type program struct {
@@ -53,6 +65,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
 	}
 	return exitFailure
 }

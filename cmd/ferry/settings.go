@@ -71,13 +71,22 @@ type limits struct {
 	TransferDays    int           `placeholder:"N" default:"7" compat:"7" help:"Days that a transfer lives." group:"Limits"`
 	BoardDays       int           `placeholder:"N" default:"90" compat:"90" help:"Days that a board lives after it was last seen." group:"Limits"`
 	PurgeAfter      time.Duration `placeholder:"TIME" default:"1d" help:"How long the bytes of what has expired are kept." group:"Limits"`
-	URLLife         time.Duration `name:"url-life" placeholder:"TIME" default:"1h" compat:"1h" help:"How long an upload URL is good; at most 7d." group:"Limits"`
-	TokenLife       time.Duration `placeholder:"TIME" default:"365d" compat:"365d" help:"How long a token of authorize is good." group:"Limits"`
+	urlLimits
+	TokenLife time.Duration `placeholder:"TIME" default:"365d" compat:"365d" help:"How long a token of authorize is good." group:"Limits"`
 	accountLimits
 	keyLimits
 	guestLimits
 	MinFree size `placeholder:"SIZE" default:"64MiB" help:"Room that uploads leave on the disk, so that the database and deleting go on." group:"Limits"`
 }
+
+// urlLimits tell how long an upload that was begun may take: what has no row by then
+// gets none.
+type urlLimits struct {
+	URLLife time.Duration `name:"url-life" placeholder:"TIME" default:"1h" compat:"1h" help:"How long an upload URL is good; at most 7d." group:"Limits"`
+}
+
+// orphan is at which age bytes that no row promises are swept.
+func (l *urlLimits) orphan() time.Duration { return l.URLLife + 2*time.Hour }
 
 // accountLimits are what a new account gets.
 type accountLimits struct {
@@ -110,11 +119,13 @@ type compatibility struct {
 
 // operation is how the process behaves.
 type operation struct {
-	ReadyFile    string        `placeholder:"FILE" help:"Write the base URL to this file once requests are accepted; removed at the end." group:"Operation"`
-	DrainTimeout time.Duration `placeholder:"TIME" default:"30s" help:"How long running requests may go on after SIGTERM." group:"Operation"`
-	Maintenance  bool          `help:"Refuse everything but /healthz." group:"Operation"`
-	LogFormat    logFormat     `placeholder:"text|json" default:"text" help:"Form of the log, which goes to standard error." group:"Operation"`
-	LogLevel     slog.Level    `placeholder:"LEVEL" default:"info" help:"Least level of the log: debug, info, warn or error." group:"Operation"`
+	ReadyFile     string        `placeholder:"FILE" help:"Write the base URL to this file once requests are accepted; removed at the end." group:"Operation"`
+	DrainTimeout  time.Duration `placeholder:"TIME" default:"30s" help:"How long running requests may go on after SIGTERM." group:"Operation"`
+	Maintenance   bool          `help:"Refuse everything but /healthz." group:"Operation"`
+	ScrubInterval time.Duration `placeholder:"TIME" default:"7d" help:"How often all stored content is read again and compared with its checksums. 0: never." group:"Operation"`
+	ScrubRate     size          `placeholder:"SIZE" default:"20MB" help:"Bytes that are read a second for it." group:"Operation"`
+	LogFormat     logFormat     `placeholder:"text|json" default:"text" help:"Form of the log, which goes to standard error." group:"Operation"`
+	LogLevel      slog.Level    `placeholder:"LEVEL" default:"info" help:"Least level of the log: debug, info, warn or error." group:"Operation"`
 }
 
 // A reporter takes what is wrong with a setting.
@@ -156,6 +167,9 @@ func (s *settings) check(wrong reporter) {
 		if n < 1 {
 			wrong(name, "must be at least 1")
 		}
+	}
+	if s.ScrubInterval > 0 && s.ScrubRate < 64<<10 {
+		wrong("scrub-rate", "must be at least 64KiB")
 	}
 	const longestURL = 7 * day // AWS, "Authenticating Requests: Using Query Parameters", X-Amz-Expires
 	if s.URLLife < time.Second || s.URLLife > longestURL {

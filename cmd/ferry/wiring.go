@@ -15,6 +15,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/archive"
+	"github.com/ferry-server/ferry/internal/audit"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/block"
@@ -88,16 +89,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			err = errors.Join(err, database.Close())
 		}
 	}()
-	folder := string(s.Blobs)
-	if folder == "" {
-		folder = data.file(blobsFolder)
-	}
-	if folder, err = filepath.Abs(folder); err != nil {
-		return nil, fmt.Errorf("blobs: %w", err)
-	}
-	files, err := disk.Open(disk.OS(), folder, disk.Options{})
+	files, err := openBlobs(&s.place, data)
 	if err != nil {
-		return nil, fmt.Errorf("blobs: %w", err)
+		return nil, err
 	}
 	blobs := blob.WithRows(files, database)
 
@@ -110,7 +104,10 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	passwords := password.New(passwordsAtOnce) // one for all, as it bounds their memory
 	accounts := newAccounts(database, passwords, ring, ids, int64(s.Quota))
 	shares := share.NewService(database, blobs, now, share.Limits{
-		Keep: s.PurgeAfter, Memory: memory, Orphan: s.URLLife + 2*time.Hour,
+		Keep: s.PurgeAfter, Memory: memory, Orphan: s.orphan(),
+	}, log)
+	scrub := audit.NewService(database, files, now, audit.Limits{
+		Orphan: s.orphan(), Interval: s.ScrubInterval, Rate: int64(s.ScrubRate),
 	}, log)
 	uploads := upload.NewService(database, blobs, ids, now, upload.Limits{MaxFile: maxFile, MinFree: int64(s.MinFree)})
 	transfers := transfer.NewService(database, database, uploads, ids, now, transfer.Limits{
@@ -150,8 +147,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	maps.Copy(handlers, sessions.Handlers())
 	maps.Copy(handlers, letters.Handlers())
 	maps.Copy(handlers, desk.Handlers())
+	maps.Copy(handlers, scrub.Handlers())
 	runner := job.NewRunner(database, handlers, now, log)
-	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), sessions.Jobs(), letters.Jobs(), desk.Jobs())...); err != nil {
+	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), sessions.Jobs(), letters.Jobs(), desk.Jobs(), scrub.Jobs())...); err != nil {
 		return nil, err
 	}
 
@@ -212,6 +210,29 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			{pages, []string{"/"}},
 		},
 	}, nil
+}
+
+// blobsAt gives the folder of the contents of files.
+func (p *place) blobsAt(data dataDir) (folder string, err error) {
+	if folder = string(p.Blobs); folder == "" {
+		folder = data.file(blobsFolder)
+	}
+	if folder, err = filepath.Abs(folder); err != nil {
+		return "", fmt.Errorf("blobs: %w", err)
+	}
+	return folder, nil
+}
+
+func openBlobs(p *place, data dataDir) (*disk.Store, error) {
+	folder, err := p.blobsAt(data)
+	if err != nil {
+		return nil, err
+	}
+	files, err := disk.Open(disk.OS(), folder, disk.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("blobs: %w", err)
+	}
+	return files, nil
 }
 
 func openDatabase(ctx context.Context, p *place, data dataDir) (*db.DB, error) {

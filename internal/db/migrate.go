@@ -49,8 +49,7 @@ func migrate(ctx context.Context, m migrator, scripts []string) error {
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	if have > len(scripts) {
-		return fault.New(fault.Invalid, "schema_newer",
-			"the database has schema %d, this ferry knows schemas up to %d: run a newer one", have, len(scripts))
+		return schemaNewer(have, len(scripts))
 	}
 	if have > 0 && have < len(scripts) {
 		if err := m.backup(ctx, have); err != nil {
@@ -63,6 +62,11 @@ func migrate(ctx context.Context, m migrator, scripts []string) error {
 		}
 	}
 	return nil
+}
+
+func schemaNewer(have, known int) error {
+	return fault.New(fault.Invalid, "schema_newer",
+		"the database has schema %d, this ferry knows schemas up to %d: run a newer one", have, known)
 }
 
 // scripts gives the migrations in order.

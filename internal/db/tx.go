@@ -24,6 +24,9 @@ type engine interface {
 	// run change more than once, and on another goroutine.
 	write(ctx context.Context, change func(tx) error) error
 
+	// snapshot: see DB.Snapshot.
+	snapshot(ctx context.Context, dir string, each func(Promise) error) (Snapshot, error)
+
 	broken() <-chan struct{}
 	close() error
 }

@@ -189,7 +189,7 @@ func (s *Service) Handlers() map[string]job.Handler {
 func (s *Service) comesBack(sweep job.Handler) job.Handler {
 	return func(ctx context.Context, j job.Job) error {
 		err := sweep(ctx, j)
-		if job.IsAgain(err) {
+		if job.IsAgain(err) || fault.Is(err, blob.CodeHeld) {
 			return err
 		}
 		s.log.ErrorContext(ctx, "sweep failed", "kind", j.Kind, "err", err)

@@ -65,6 +65,7 @@ var heights = map[string]int{
 	"internal/blob/disk":   6,
 	"internal/blob/bucket": 6,
 	"internal/archive":     6,
+	"internal/backup":      6,
 	"internal/deliver":     6,
 	"internal/notify":      6,
 	"internal/password":    6,

@@ -56,6 +56,8 @@ type cli struct {
 		Remove blockRemoveCommand `cmd:"" help:"Take an address or a domain off the list."`
 	} `cmd:"" help:"Addresses and domains that are blocked."`
 	Verify  verifyCommand  `cmd:"" help:"Check that all that is stored is there, and as it was sent. Exit status: 0 all right, 1 damage, 2 could not check."`
+	Backup  backupCommand  `cmd:"" help:"Copy all that is stored, the secret too, while the server runs or without it."`
+	Restore restoreCommand `cmd:"" help:"Restore a backup to a directory, and a database, that is empty, and check it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -32,7 +32,7 @@ func openData(name string) (dataDir, error) {
 	if err := os.MkdirAll(name, 0o700); err != nil {
 		return "", fmt.Errorf("data: %w", err)
 	}
-	return dataDir(name), nil
+	return dataDir(name), dataDir(name).isRestored()
 }
 
 func (d dataDir) file(name string) string { return filepath.Join(string(d), name) }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -37,15 +35,8 @@ func (c *verifyCommand) Run(ctx context.Context, p *program) error {
 // verify checks an installation, and tells whether something is wrong with it.
 func verify(ctx context.Context, p *place, l *urlLimits, out verifyReport) (damaged bool, err error) {
 	data := dataDir(p.Data)
-	if p.Database == "" {
-		// Nothing is made here: an empty database would be found in good order.
-		if _, err := os.Stat(data.file(databaseFile)); errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("there is no %s", data.file(databaseFile))
-		}
-	} else if folder, err := p.blobsAt(data); err != nil {
+	if err := p.mustBeThere(data); err != nil { // an empty database would be found in good order
 		return false, err
-	} else if _, err := os.Stat(folder); err != nil {
-		return false, fmt.Errorf("blobs: %w", err)
 	}
 	database, err := openDatabase(ctx, p, data)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/db"
+	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
@@ -89,10 +90,11 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			err = errors.Join(err, database.Close())
 		}
 	}()
-	files, err := openBlobs(&s.place, data)
+	folder, err := openBlobs(&s.place, data)
 	if err != nil {
 		return nil, err
 	}
+	files := blob.WithHold(folder, func(ctx context.Context) (bool, error) { return database.Held(ctx, time.Now()) })
 	blobs := blob.WithRows(files, database)
 
 	now, ids := time.Now, id.NewSource(time.Now)
@@ -148,6 +150,9 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	maps.Copy(handlers, letters.Handlers())
 	maps.Copy(handlers, desk.Handlers())
 	maps.Copy(handlers, scrub.Handlers())
+	for kind, handle := range handlers {
+		handlers[kind] = waitForBackup(handle)
+	}
 	runner := job.NewRunner(database, handlers, now, log)
 	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), sessions.Jobs(), letters.Jobs(), desk.Jobs(), scrub.Jobs())...); err != nil {
 		return nil, err
@@ -212,6 +217,18 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	}, nil
 }
 
+// waitForBackup makes a job that finds blobs held one that comes back, and not one that
+// failed.
+func waitForBackup(handle job.Handler) job.Handler {
+	return func(ctx context.Context, j job.Job) error {
+		err := handle(ctx, j)
+		if fault.Is(err, blob.CodeHeld) {
+			return job.Again(time.Minute)
+		}
+		return err
+	}
+}
+
 // blobsAt gives the folder of the contents of files.
 func (p *place) blobsAt(data dataDir) (folder string, err error) {
 	if folder = string(p.Blobs); folder == "" {
@@ -235,12 +252,16 @@ func openBlobs(p *place, data dataDir) (*disk.Store, error) {
 	return files, nil
 }
 
-func openDatabase(ctx context.Context, p *place, data dataDir) (*db.DB, error) {
-	url := string(p.Database)
-	if url == "" {
-		url = "sqlite:" + data.file(databaseFile)
+// url gives where the database is.
+func (p *place) url(data dataDir) string {
+	if p.Database != "" {
+		return string(p.Database)
 	}
-	database, err := db.Open(ctx, url, db.Options{})
+	return "sqlite:" + data.file(databaseFile)
+}
+
+func openDatabase(ctx context.Context, p *place, data dataDir) (*db.DB, error) {
+	database, err := db.Open(ctx, p.url(data), db.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}

@@ -137,6 +137,16 @@ func (n *Node) Restart() {
 	n.start()
 }
 
+// Move makes the node one of another data directory, such as one that a backup was
+// restored to, and starts it there at its old address, with these arguments in place
+// of those given to StartFerry. The directory stands beside the old one.
+func (n *Node) Move(data string, args ...string) {
+	n.t.Helper()
+	n.Stop()
+	n.Data, n.args = data, args
+	n.start()
+}
+
 // PID returns the process id of the node, for tests that look at it from outside
 // (strace, /proc). It fails the test when the node is down.
 func (n *Node) PID() int {

@@ -69,7 +69,8 @@ type Options struct {
 	// error takes the place of the act.
 	before func(sql string) error
 
-	scripts []string // the migrations
+	scripts []string                           // the migrations
+	free    func(folder string) (int64, error) // what is left on a disk
 }
 
 // Open opens the database and brings its schema up to date, after a backup of a
@@ -79,6 +80,9 @@ type Options struct {
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.before == nil {
 		o.before = func(string) error { return nil }
+	}
+	if o.free == nil {
+		o.free = freeOn
 	}
 	var err error
 	if o.scripts == nil {

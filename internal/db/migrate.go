@@ -8,7 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 )
@@ -107,14 +111,23 @@ func (s *sqlite) apply(ctx context.Context, number int, script string) (err erro
 			return err
 		}
 	}
+	if err := s.before("migrate commit"); err != nil {
+		return err
+	}
 	_, err = s.writer.ExecContext(ctx, "commit")
 	return err
 }
 
+// keptBackups is how many copies of former schemas stay.
+const keptBackups = 3
+
 // backup writes a copy beside the database, such as ferry.db.schema-1, in place
 // of one that an earlier attempt left: the database may have changed since.
 func (s *sqlite) backup(ctx context.Context, version int) error {
-	final := fmt.Sprintf("%s.schema-%d", s.path, version)
+	final := s.backupOf(version)
+	if err := s.roomForBackup(ctx); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(final), filepath.Base(final)+".part-*") // mode 0600
 	if err != nil {
 		return err
@@ -123,7 +136,7 @@ func (s *sqlite) backup(ctx context.Context, version int) error {
 	defer os.Remove(part) // fails when all went well
 	defer f.Close()
 	if _, err := s.writer.ExecContext(ctx, "vacuum into $1", part); err != nil {
-		return err
+		return sqliteError(err)
 	}
 	if have, err := s.version(ctx); err != nil || have != version {
 		return err // another process has made its backup and migrated
@@ -134,7 +147,78 @@ func (s *sqlite) backup(ctx context.Context, version int) error {
 	if err := os.Rename(part, final); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(final))
+	if err := syncFolder(filepath.Dir(final)); err != nil {
+		return err
+	}
+	return s.dropBackups(version)
+}
+
+func (s *sqlite) backupOf(version int) string { return fmt.Sprintf("%s.schema-%d", s.path, version) }
+
+// roomForBackup refuses what would fill the disk: the database needs room to be migrated.
+func (s *sqlite) roomForBackup(ctx context.Context) error {
+	var need int64
+	err := s.writer.QueryRowContext(ctx, "select page_count * page_size from pragma_page_count, pragma_page_size").Scan(&need)
+	if err != nil {
+		return err
+	}
+	free, err := s.free(filepath.Dir(s.path))
+	if err != nil {
+		return err
+	}
+	if free < 2*need {
+		return fault.New(fault.Full, "disk_full",
+			"a new schema needs room for a copy of the database, and as much again: %d MiB, %d MiB are free", 2*need>>20+1, free>>20)
+	}
+	return nil
+}
+
+// dropBackups removes the copies of schemas that are long past, and parts of copies
+// whose makers were killed.
+func (s *sqlite) dropBackups(version int) error {
+	newest, err := os.Stat(s.backupOf(version))
+	if err != nil {
+		return err
+	}
+	names, err := filepath.Glob(quoteGlob(s.path) + ".schema-*")
+	if err != nil {
+		return err
+	}
+	var numbers []int
+	for _, name := range names {
+		ending := strings.TrimPrefix(name, s.path+".schema-")
+		if n, err := strconv.Atoi(ending); err == nil {
+			numbers = append(numbers, n)
+			continue
+		}
+		// Another process may be making one: that is not an hour old.
+		if info, err := os.Stat(name); err == nil && strings.Contains(ending, ".part-") && newest.ModTime().Sub(info.ModTime()) > time.Hour {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	slices.Sort(numbers)
+	for _, n := range numbers[:max(0, len(numbers)-keptBackups)] {
+		if err := os.Remove(s.backupOf(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quoteGlob makes a path one that stands for itself.
+func quoteGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
+}
+
+// freeOn gives the bytes that are left for us where a folder lies.
+func freeOn(folder string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(folder, &st); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: folder, Err: err}
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // the types differ between systems
 }
 
 // syncFolder brings the names in a folder to stable storage.
@@ -191,6 +275,9 @@ func (p *postgres) apply(ctx context.Context, number int, script string) error {
 		return err
 	}
 	if _, err := t.Exec(ctx, "insert into schema_version (version) values ($1)", number); err != nil {
+		return err
+	}
+	if err := p.before("migrate commit"); err != nil {
 		return err
 	}
 	return t.Commit(ctx)

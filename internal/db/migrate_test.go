@@ -1,15 +1,22 @@
 package db
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/testenv"
 )
 
@@ -170,4 +177,151 @@ func TestAFailedMigrationLeavesNothing(t *testing.T) {
 			t.Error("half of the migration is there")
 		}
 	})
+}
+
+// Copies of schemas that are long past, and what a killed process left of one, go.
+func TestFewBackupsAreKept(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, "", Options{Dir: dir})
+	e := w.engine.(*sqlite)
+	v, err := e.version(w.ctx)
+	w.must(err)
+	file := func(name string, age time.Duration) {
+		at := time.Now().Add(-age)
+		w.must(os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+		w.must(os.Chtimes(filepath.Join(dir, name), at, at))
+	}
+	for _, n := range []int{1, 2, 3, v - 1} {
+		file(fmt.Sprint("ferry.db.schema-", n), 24*time.Hour)
+	}
+	file("ferry.db.schema-2.part-123", 2*time.Hour)
+	file("ferry.db.schema-8.part-456", time.Minute)
+	w.must(e.backup(w.ctx, v))
+	names, err := filepath.Glob(filepath.Join(dir, "ferry.db.schema-*"))
+	w.must(err)
+	for i := range names {
+		names[i] = filepath.Base(names[i])
+	}
+	want := []string{
+		"ferry.db.schema-3", fmt.Sprint("ferry.db.schema-", v-1), "ferry.db.schema-8.part-456", fmt.Sprint("ferry.db.schema-", v),
+	}
+	slices.Sort(want)
+	slices.Sort(names)
+	if !slices.Equal(names, want) {
+		t.Errorf("there are %q, want %q", names, want)
+	}
+}
+
+func TestNoMigrationWithoutRoomForABackup(t *testing.T) {
+	dir := t.TempDir()
+	all, err := scripts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := Options{Dir: dir, free: func(string) (int64, error) { return 1 << 10, nil }, scripts: all}
+	openWorld(t, "", full) // a new one needs none
+	full.scripts = append(slices.Clone(all), `create table later (id INTEGER not null primary key) STRICT, WITHOUT ROWID`)
+	_, err = Open(t.Context(), "", full)
+	if fault.KindOf(err) != fault.Full || !strings.Contains(err.Error(), "a new schema needs room") {
+		t.Fatalf("got %v", err)
+	}
+	openWorld(t, "", Options{Dir: dir, scripts: all}) // it is as it was
+}
+
+// migrateAndDie names to a child process the database that it opens, and at which step
+// of the migrations it is killed.
+const migrateAndDie = "FERRY_TEST_MIGRATE"
+
+func TestMain(m *testing.M) {
+	if told, ok := os.LookupEnv(migrateAndDie); ok {
+		at, url, _ := strings.Cut(told, " ")
+		k, _ := strconv.Atoi(at)
+		n := 0
+		_, err := Open(context.Background(), url, Options{before: func(sql string) error {
+			if strings.HasPrefix(sql, "migrate") {
+				if n++; n == k {
+					_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+					select {}
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// A process that is killed anywhere in its migrations leaves a database that the next
+// one brings up to date, with all that was in it.
+func TestKilledWhileMigrating(t *testing.T) {
+	const old = 3 // the schema that it begins with
+	onBothURLs(t, func(t *testing.T, url string) {
+		all, err := scripts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := Open(t.Context(), url, Options{scripts: all[:old]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := world{DB: first, t: t, ids: id.NewSource(time.Now), ctx: t.Context()}
+		w.must(w.write(w.ctx, func(t tx) error {
+			t.exec(`insert into settings (name, value) values ('before', $1)`, []byte("kept"))
+			return nil
+		}))
+		w.must(first.Close())
+
+		kills := 0
+		for k := 0; ; k++ {
+			// In turn before the first commit, which undoes it, and before the second
+			// migration, with the first one kept: so all of them see both.
+			child := exec.CommandContext(t.Context(), os.Args[0])
+			child.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", migrateAndDie, 2+k%2, url))
+			out, err := child.CombinedOutput()
+			if err == nil {
+				break
+			}
+			status, _ := child.ProcessState.Sys().(syscall.WaitStatus)
+			if !status.Signaled() || k > 100 {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			kills++
+		}
+		if want := 2*(len(all)-old) - 1; kills != want {
+			t.Errorf("%d kills, want %d", kills, want)
+		}
+		after := openWorld(t, url, Options{})
+		var value []byte
+		w = after
+		w.must(w.query(w.ctx, func(row scan) error { return row(&value) }, `select value from settings where name = 'before'`))
+		if string(value) != "kept" {
+			t.Errorf("the row is %q", value)
+		}
+		after.create(after.acc, 10)
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			copies, err := filepath.Glob(path + ".schema-*")
+			w.must(err)
+			for _, c := range copies {
+				var ok string
+				w.must(w.check(c, &ok))
+				if ok != "ok" {
+					t.Errorf("%s: %s", c, ok)
+				}
+			}
+		}
+	})
+}
+
+// check asks SQLite whether a file is in order.
+func (w world) check(path string, ok *string) error {
+	db, err := openConns(path, 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.QueryRow("pragma integrity_check").Scan(ok)
 }

@@ -26,6 +26,7 @@ import (
 type sqlite struct {
 	path    string
 	before  func(sql string) error
+	free    func(folder string) (int64, error) // room on its disk
 	waiting *batch.Group[*request]
 	dead    chan struct{} // closed, after cause is set, when a sync failed
 
@@ -69,7 +70,7 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqlite, err err
 		return nil, err
 	}
 	s := &sqlite{
-		path: path, before: o.before, dead: make(chan struct{}),
+		path: path, before: o.before, free: o.free, dead: make(chan struct{}),
 		stmts: map[string]*sql.Stmt{}, reads: map[string]*sql.Stmt{},
 	}
 	s.waiting = batch.New(mostJoined, s.act, o.Park)

@@ -388,6 +388,7 @@ func TestScrubGoesOnAfterRestarts(t *testing.T) {
 	onBoth(t, func(w *world) {
 		w.limits.Interval, w.limits.Rate = 24*time.Hour, 20_000 // less than a part a step
 		_, planned, loose := w.all()
+		w.now = w.now.Add(time.Hour)
 		began := w.now
 		if n := w.runScrub(); n < 10 {
 			w.t.Errorf("all in %d steps", n)
@@ -420,6 +421,30 @@ func TestScrubGoesOnAfterRestarts(t *testing.T) {
 	})
 }
 
+// New files do not wait for the next round of all.
+func TestScrubReadsWhatIsNew(t *testing.T) {
+	w := newWorld(t, "")
+	w.limits.Interval, w.limits.Rate = 7*24*time.Hour, 1<<20
+	w.all()
+	w.now = w.now.Add(time.Hour)
+	w.runScrub()
+	_, fresh, _ := w.all()
+	step := func() error { return w.Handlers()[audit.JobScrub](t.Context(), job.Job{}) }
+	w.flip(blob.ID(fresh.Key), 3)
+	_ = step()
+	if !w.served(fresh) {
+		t.Error("it was read while it was young")
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	_ = step()
+	if w.served(fresh) || strings.Contains(w.log.String(), "files=6") || !strings.Contains(w.log.String(), "scrub has read what is new") {
+		t.Errorf("served: %v\n%s", w.served(fresh), &w.log)
+	}
+	if r, _ := w.verify(); r.Hashed != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A file of which a part was read while it was open is begun anew once it is complete.
 func TestScrubMeetsAFileThatIsCompleted(t *testing.T) {
 	w := newWorld(t, "")
@@ -427,7 +452,7 @@ func TestScrubMeetsAFileThatIsCompleted(t *testing.T) {
 	f := w.create(2 * chunk)[0]
 	w.put(f, 1, make([]byte, chunk))
 	w.put(f, 2, make([]byte, chunk))
-	w.now = w.now.Add(time.Second)
+	w.now = w.now.Add(2 * time.Hour)
 	w.start()
 	for range 2 {
 		_ = w.Handlers()[audit.JobScrub](t.Context(), job.Job{})

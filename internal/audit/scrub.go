@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/id"
@@ -11,18 +12,26 @@ import (
 	"github.com/ferry-server/ferry/internal/upload"
 )
 
-// JobScrub reads all content again, round after round, a little at a time.
+// JobScrub reads all content again, round after round, a little at a time. Between two
+// rounds it reads what is new, for the first time.
 const JobScrub = "blob.scrub"
 
-// stepTime is how much reading is done at a time, as time at the scrub's rate.
-const stepTime = time.Second
+const (
+	// stepTime is how much reading is done at a time, as time at the scrub's rate.
+	stepTime = time.Second
+	// settled is the age of files that are read: younger ones are often not complete.
+	settled = time.Hour
+	// newEvery is how often new files are read.
+	newEvery = time.Hour
+)
 
 // A state is where the scrub is in its round. It is kept in the database, so the round
 // goes on after a restart, and on another node.
 type state struct {
-	Began  time.Time
+	Began  time.Time // the last round of all files
+	New    bool      // only new files are read
 	Over   bool
-	End    upload.Key
+	Until  time.Time // files that were begun later are left to the next
 	Place  place
 	Report Report
 }
@@ -59,12 +68,17 @@ func (s *Service) scrub(ctx context.Context) (pause time.Duration, err error) {
 		return 0, err
 	}
 	if st.Over {
-		if due := st.Began.Add(s.limits.Interval); due.After(began) {
-			return min(due.Sub(began), time.Hour), nil // the interval may be set shorter meanwhile
+		all, fresh := st.Began.Add(s.limits.Interval), st.Until.Add(settled+newEvery)
+		switch {
+		case !all.After(began):
+			st = newRound(began)
+		case !fresh.After(began):
+			st = st.next(began)
+		default:
+			return min(all.Sub(began), fresh.Sub(began)), nil
 		}
-		st = newRound(began)
 	}
-	r := &reader{Service: s, place: st.Place, end: st.End, report: st.Report}
+	r := &reader{Service: s, place: st.Place, end: keyAt(st.Until), report: st.Report}
 	r.found = func(f Finding) error {
 		r.report.Findings++
 		s.log.ErrorContext(ctx, "stored content is damaged", "kind", f.Kind, "file", string(f.File), "share", f.Share,
@@ -90,11 +104,14 @@ func (s *Service) scrub(ctx context.Context) (pause time.Duration, err error) {
 }
 
 func (s *Service) finished(ctx context.Context, st *state) {
-	level := s.log.InfoContext
-	if st.Report.Damaged > 0 {
-		level = s.log.ErrorContext
+	level, what := slog.LevelInfo, "scrub has read everything"
+	if st.New {
+		level, what = slog.LevelDebug, "scrub has read what is new"
 	}
-	level(ctx, "scrub has read everything", "files", st.Report.Files, "bytes", st.Report.Bytes, "damaged", st.Report.Damaged,
+	if st.Report.Damaged > 0 {
+		level = slog.LevelError
+	}
+	s.log.Log(ctx, level, what, "files", st.Report.Files, "bytes", st.Report.Bytes, "damaged", st.Report.Damaged,
 		"marked", st.Report.Marked, "unmarked", st.Report.Unmarked, "began", st.Began.UTC().Format(time.RFC3339))
 }
 
@@ -113,6 +130,12 @@ func (s *Service) load(ctx context.Context) (*state, error) {
 	return st, nil
 }
 
-func newRound(now time.Time) *state {
-	return &state{Began: now, End: upload.Key(id.Before(now))}
+func newRound(now time.Time) *state { return &state{Began: now, Until: now.Add(-settled)} }
+
+// next gives the reading of what came since this one.
+func (st *state) next(now time.Time) *state {
+	return &state{Began: st.Began, New: true, Until: now.Add(-settled), Place: place{After: keyAt(st.Until)}}
 }
+
+// keyAt gives the least key of a moment.
+func keyAt(t time.Time) upload.Key { return upload.Key(id.Before(t)) }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/backup"
@@ -23,6 +25,8 @@ type backupCommand struct {
 
 // Run makes a backup, beside a server or without one.
 func (c *backupCommand) Run(ctx context.Context, p *program) (err error) {
+	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM) // its hold must not outlive it
+	defer restore()
 	data := dataDir(c.Data)
 	if err := c.mustBeThere(data); err != nil {
 		return err
@@ -163,17 +167,20 @@ func (s snapshots) Snapshot(ctx context.Context, dir string, each func(backup.Pr
 // mustBeThere refuses an installation that is not there, where a command would
 // otherwise make an empty one.
 func (p *place) mustBeThere(data dataDir) error {
-	name := data.file(databaseFile)
-	if p.Database != "" {
-		var err error
-		if name, err = p.blobsAt(data); err != nil {
+	blobs, err := p.blobsAt(data)
+	if err != nil {
+		return err
+	}
+	names := []string{blobs} // which may be on a disk that is not mounted just now
+	if p.Database == "" {
+		names = append(names, data.file(databaseFile))
+	}
+	for _, name := range names {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no %s", name)
+		} else if err != nil {
 			return err
 		}
-	}
-	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no %s", name)
-	} else if err != nil {
-		return err
 	}
 	return data.isRestored()
 }

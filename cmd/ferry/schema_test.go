@@ -24,6 +24,9 @@ func TestEveryCommandRefusesANewerSchema(t *testing.T) {
 	if code, stderr := ferry("key", "create", "--data", data); code != 0 {
 		t.Fatal(stderr)
 	}
+	if err := os.Mkdir(filepath.Join(data, blobsFolder), 0o700); err != nil { // as a server does
+		t.Fatal(err)
+	}
 	if code, stderr := ferry("backup", "--data", data, kept); code != 0 {
 		t.Fatal(stderr)
 	}

@@ -168,8 +168,8 @@ func (s *settings) check(wrong reporter) {
 			wrong(name, "must be at least 1")
 		}
 	}
-	if s.ScrubInterval > 0 && s.ScrubRate < 64<<10 {
-		wrong("scrub-rate", "must be at least 64KiB")
+	if s.ScrubRate < 64<<10 || s.ScrubRate > 1e9 {
+		wrong("scrub-rate", "must be between 64KiB and 1GB")
 	}
 	const longestURL = 7 * day // AWS, "Authenticating Requests: Using Query Parameters", X-Amz-Expires
 	if s.URLLife < time.Second || s.URLLife > longestURL {

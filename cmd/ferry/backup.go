@@ -43,7 +43,8 @@ func (c *backupCommand) Run(ctx context.Context, p *program) (err error) {
 	source := backup.Source{
 		Database: snapshots{database}, Blobs: folder, Version: version(), Now: time.Now, IDs: id.NewSource(time.Now), Link: c.Link,
 	}
-	if c.Secret == "" {
+	// It may be in the environment of the server alone, and then there is no file.
+	if _, err := os.Stat(data.file(secretFile)); err == nil && c.Secret == "" {
 		source.Secret = data.file(secretFile)
 	}
 	r, err := backup.Make(ctx, source, c.Dir)

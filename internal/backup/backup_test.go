@@ -286,7 +286,13 @@ func TestASecondBackupCopiesWhatIsNew(t *testing.T) {
 		if r := w.mustMake(); r.New != 2 || r.Blobs != 3 || r.Removed != 1 {
 			t.Errorf("the second: %+v", r)
 		}
-		if r := w.mustMake(); r.New != 0 || r.Removed != 0 {
+		// What a backup left that was killed is cleared away.
+		window := string(one.Key[:6])
+		for _, name := range []string{".part-1", filepath.Join("blobs", window, ".part-"+string(one.Key))} {
+			w.must(os.WriteFile(filepath.Join(w.to, name), nil, 0o600))
+		}
+		w.must(os.Mkdir(filepath.Join(w.to, "rows-killed"), 0o700))
+		if r := w.mustMake(); r.New != 0 || r.Removed != 1 {
 			t.Errorf("the third: %+v", r)
 		}
 		if _, found := w.restored(); len(found) > 0 {

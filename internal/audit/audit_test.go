@@ -3,12 +3,14 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,8 +69,37 @@ func onBoth(t *testing.T, test func(*world)) {
 	t.Run("postgres", func(t *testing.T) { test(newWorld(t, testenv.Postgres(t))) })
 }
 
+// template is a database with the owner's account: making one takes longer than most tests.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "ferry-audit-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	d, err := db.Open(context.Background(), "", db.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(d.CreateAccount(context.Background(), theOwner()), d.Close())
+	text, rerr := os.ReadFile(filepath.Join(dir, "ferry.db"))
+	return text, errors.Join(err, rerr)
+})
+
+func theOwner() *account.Account {
+	return &account.Account{ID: owner, Email: "a@example.com", CreatedAt: time.Now()}
+}
+
 func newWorld(t *testing.T, url string) *world {
 	dir := t.TempDir()
+	if url == "" {
+		text, err := template()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "ferry.db"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d, err := db.Open(t.Context(), url, db.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +113,9 @@ func newWorld(t *testing.T, url string) *world {
 	w.ids = id.NewSource(now)
 	w.uploads = upload.NewService(d, w.blobs, w.ids, now, upload.Limits{MaxFile: 1 << 30})
 	w.transfers = transfer.NewService(d, d, w.uploads, w.ids, now, transfer.Limits{MaxFiles: 100, Keep: 24 * time.Hour})
-	w.must(d.CreateAccount(t.Context(), &account.Account{ID: owner, Email: "a@example.com", CreatedAt: w.now}))
+	if url != "" {
+		w.must(d.CreateAccount(t.Context(), theOwner()))
+	}
 	w.rows = rows{d, map[string]bool{}}
 	w.start()
 	return w

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,10 +50,30 @@ type world struct {
 	taken     func() // when the rows were taken
 }
 
+// template is a database with the owner's account: making one takes longer than most tests.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "ferry-backup-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	d, err := db.Open(context.Background(), "", db.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	a := &account.Account{ID: owner, Email: "a@example.com", CreatedAt: time.Now()}
+	err = errors.Join(d.CreateAccount(context.Background(), a), d.Close())
+	text, rerr := os.ReadFile(filepath.Join(dir, "ferry.db"))
+	return text, errors.Join(err, rerr)
+})
+
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), to: filepath.Join(t.TempDir(), "backup"), now: time.Now(), taken: func() {}}
+	text, err := template()
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(w.dir, "ferry.db"), text, 0o600))
 	w.open(w.dir)
-	w.must(w.db.CreateAccount(t.Context(), &account.Account{ID: owner, Email: "a@example.com", CreatedAt: w.now}))
 	w.must(os.WriteFile(filepath.Join(w.dir, "secret"), []byte("secret"), 0o600))
 	return w
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/ferry-server/ferry/internal/audit"
+	"github.com/ferry-server/ferry/internal/upload"
 )
 
 func TestFile(t *testing.T) {
@@ -115,6 +118,39 @@ func TestZip(t *testing.T) {
 	if joined.String() != whole {
 		t.Error("the ranges do not make the whole")
 	}
+}
+
+// What is damaged in storage is handed to nobody, nor is a zip with it in it, also one
+// that was fetched a moment ago. The page and the other files are.
+func TestDamagedContentIsRefused(t *testing.T) {
+	w := newWorld(t)
+	tr, files := w.transfer("", "", sent{"good", "0123456789"}, sent{"bad", "0123456789"})
+	bad, whole := downloads(tr)+"/file/"+string(files[1].ID)+"/bad", downloads(tr)+"/zip/x.zip"
+	etag := w.do(http.MethodGet, whole, "").Header.Get("Etag")
+	mark := func(o audit.Outcome) {
+		if err := w.db.SaveOutcome(t.Context(), &o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark(audit.Outcome{At: w.now(), Damaged: []upload.Key{files[1].Key}})
+	for _, path := range []string{bad, whole} {
+		if page := w.get(path, http.StatusInternalServerError); !strings.Contains(page, "These bytes are damaged") {
+			t.Errorf("GET %s: %s", path, page)
+		}
+		for _, header := range []string{"Range: bytes=1-2", "If-None-Match: " + etag, "Accept: application/json"} {
+			w.get(path, http.StatusInternalServerError, header)
+		}
+		if res := w.do(http.MethodHead, path, ""); res.StatusCode != http.StatusInternalServerError {
+			t.Errorf("HEAD %s: %d", path, res.StatusCode)
+		}
+	}
+	w.get(downloads(tr)+"/file/"+string(files[0].ID)+"/good", http.StatusOK)
+	if page := w.get(downloads(tr), http.StatusOK); !strings.Contains(page, "bad") {
+		t.Error("the page does not show the file")
+	}
+	mark(audit.Outcome{Sound: []upload.Key{files[1].Key}})
+	w.get(bad, http.StatusOK)
+	w.get(whole, http.StatusOK)
 }
 
 func TestZipOfABoardChangesWithIt(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/audit"
+	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire/s3"
 )
 
@@ -220,6 +222,23 @@ func TestPresignedPutOfAWholeFileCompletesIt(t *testing.T) {
 	}
 	if b := d.send("PUT", whole, strings.NewReader("HELLO WORLD")); b.code(t) != "404 NoSuchUpload" {
 		t.Errorf("PUT after complete: %s", b.body)
+	}
+}
+
+func TestDamagedObjectIsNotRead(t *testing.T) {
+	d := newDoor(t)
+	f := d.announce(5, 5)
+	whole, _ := d.presigner.Put(f)
+	d.send("PUT", whole, strings.NewReader("hello"))
+	if err := d.db.SaveOutcome(d.Context(), &audit.Outcome{At: d.clock.now(), Damaged: []upload.Key{f.Key}}); err != nil {
+		t.Fatal(err)
+	}
+	get, _ := d.presigner.Get(f)
+	if a := d.send("GET", get, nil); a.code(t) != "500 InternalError" {
+		t.Errorf("%s", a.body)
+	}
+	if a := d.send("GET", get, nil, "Range: bytes=1-2"); a.code(t) != "500 InternalError" {
+		t.Errorf("a range: %s", a.body)
 	}
 }
 

@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -102,8 +103,19 @@ func backUp(t *testing.T, database, restored []string) {
 	case <-time.After(time.Minute):
 		t.Error("nobody sends")
 	}
+	rnd := random(t)
+	for range 5 { // backups that are killed leave the one before, and are in nobody's way
+		cmd := exec.Command(testenv.FerryBinary(t), append([]string{"backup", dir, "--data", node.Data}, database...)...)
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)
+		_ = cmd.Process.Kill() // it may be over
+		_ = cmd.Wait()
+	}
 	out, code = ferry(t, append([]string{"backup", dir, "--data", node.Data}, database...)...)
 	t.Logf("%d transfers were sent meanwhile, half of them were taken down", sent.Load())
+	if v, code := verify(t, node.Data, database...); code != 0 {
+		t.Errorf("ferry verify, while clients go on: exit status %d, %+v", code, v)
+	}
 	stop.Store(true)
 	workers.Wait()
 	if code != 0 {
@@ -118,6 +130,9 @@ func backUp(t *testing.T, database, restored []string) {
 		t.Fatalf("ferry restore: exit status %d\n%s", code, out)
 	}
 	t.Log(out)
+	if left, err := filepath.Glob(filepath.Join(dir, "rows-*")); err != nil || len(left) != 1 {
+		t.Errorf("the backup has the rows %v, %v", left, err)
+	}
 	if info, err := os.Stat(filepath.Join(data, "secret")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the secret: %v, %v", info, err)
 	}

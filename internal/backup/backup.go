@@ -155,6 +155,9 @@ func Make(ctx context.Context, s Source, dir string) (r *Result, err error) {
 	if err := s.Database.Prolong(ctx, hold, s.Now(), s.Now().Add(holdTime)); err != nil {
 		return nil, err
 	}
+	if err := syncDir(dir); err != nil { // nothing is named before it is there to stay
+		return nil, err
+	}
 	if err := writeManifest(dir, &r.Manifest); err != nil {
 		return nil, err
 	}

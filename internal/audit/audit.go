@@ -26,7 +26,7 @@ import (
 // A Store keeps what there is to check, and what was found.
 type Store interface {
 	// Checkable gives up to n files after the given key, in the order of their keys,
-	// that are open or complete and whose share is not being purged.
+	// that are open or complete. Home is nil where there is no such share.
 	Checkable(ctx context.Context, after upload.Key, n int) ([]*File, error)
 
 	// Parts gives up to n acknowledged parts after the given number, in order.
@@ -57,6 +57,10 @@ type File struct {
 	upload.File
 	SHA256 *[sha256.Size]byte // of the whole, once complete; nil: not known yet
 }
+
+// isPromised tells whether the file's bytes must be there: those of a share that is being
+// purged go before its rows.
+func (f *File) isPromised() bool { return f.Home != nil && !f.Home.Purging }
 
 // A Stray is a row that belongs to nothing.
 type Stray struct {

@@ -94,6 +94,10 @@ func (r *reader) step(ctx context.Context, budget int64, o *Outcome) (done bool,
 			if r.left <= 0 {
 				return false, nil
 			}
+			if !f.isPromised() {
+				r.place = place{After: f.Key}
+				continue
+			}
 			switch err := r.file(ctx, f, o); {
 			case err == errPause:
 				return false, r.pause()
@@ -260,7 +264,7 @@ func (r *reader) tell(ctx context.Context, f *File, damage *Finding, p *upload.P
 	if err != nil {
 		return err
 	}
-	if len(now) == 0 || now[0].Key != f.Key {
+	if len(now) == 0 || now[0].Key != f.Key || !now[0].isPromised() {
 		return errGone
 	}
 	r.Bad = true

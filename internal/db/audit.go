@@ -8,6 +8,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/audit"
 	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/upload"
 )
@@ -17,7 +18,7 @@ func (d *DB) Checkable(ctx context.Context, after upload.Key, n int) (files []*a
 	err = d.query(ctx, func(row scan) error {
 		f := &audit.File{File: upload.File{Home: &share.Share{}}}
 		var sum []byte
-		if err := row(append(append(fileDest(&f.File), shareDest(f.Home)...), &sum)...); err != nil {
+		if err := row(append(fileDest(&f.File), &f.Home.Key, &sum)...); err != nil {
 			return err
 		}
 		if sum != nil {
@@ -29,9 +30,25 @@ func (d *DB) Checkable(ctx context.Context, after upload.Key, n int) (files []*a
 		files = append(files, f)
 		return nil
 	}, `
-		select `+fileColumns+`, `+shareColumns+`, f.sha256 from files f join shares s on s.key = f.home
-		where f.key > $1 and f.state <= 2 and s.purging = 0 order by f.key limit $2 + 0`, after, n)
-	return files, err
+		select `+fileColumns+`, f.home, f.sha256 from files f
+		where f.key > $1 and f.state <= 2 order by f.key limit $2 + 0`, after, n)
+	// Not by a join: PostgreSQL may begin one with all shares. Files of a share are neighbours.
+	homes := map[share.Key]*share.Share{}
+	for _, f := range files {
+		home, loaded := homes[f.Home.Key]
+		if !loaded && err == nil {
+			home, err = d.share(ctx, selectShare+`s.key = $1`, f.Home.Key)
+			if fault.KindOf(err) == fault.NotFound {
+				err = nil
+			}
+			homes[f.Home.Key] = home
+		}
+		f.Home = home
+	}
+	if err != nil {
+		return nil, err
+	}
+	return files, nil
 }
 
 // straysStep is how many rows one query of Strays looks at: on SQLite a long query

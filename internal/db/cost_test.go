@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/audit"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
@@ -94,6 +95,13 @@ func TestNoStatementScans(t *testing.T) {
 	})
 }
 
+// hold lays a hold.
+func (w world) hold() (id string) {
+	id = w.ids.Key()
+	w.must(w.Hold(w.ctx, id, now, now.Add(time.Minute)))
+	return id
+}
+
 func runEverything(w world) {
 	for _, change := range w.changes() {
 		w.must(change())
@@ -150,6 +158,14 @@ func runEverything(w world) {
 	_, _ = w.ObjectsOf(w.ctx, o.Owner, "", "", now, 10)
 	_, _ = w.ObjectsOf(w.ctx, o.Owner, "", "z", now, 10)
 	_, _ = w.DropObject(w.ctx, o.Owner, "key")
+	_, _ = w.Checkable(w.ctx, "x", 10)
+	_, _ = w.Leaving(w.ctx, []blob.ID{"x"})
+	_, _ = w.ScrubState(w.ctx)
+	_, _ = w.Held(w.ctx, now)
+	w.must(w.Prolong(w.ctx, w.hold(), now, later))
+	w.must(w.SaveOutcome(w.ctx, &audit.Outcome{
+		At: now, Sums: make([]audit.Sum, 1), Damaged: []upload.Key{"x"}, Suspect: []upload.Key{"x"}, State: []byte{1},
+	}))
 	w.readBook()
 	w.readOutbox()
 	w.readPeople()

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -192,7 +193,7 @@ func copyOpen(name string, from *os.File, size int64, modified time.Time) (err e
 	return to.Sync()
 }
 
-// seekData and seekHole are whence of lseek(2) on Linux.
+// seekData and seekHole are whence of lseek(2) on Linux; elsewhere they may mean other things.
 const (
 	seekData = 3
 	seekHole = 4
@@ -201,6 +202,9 @@ const (
 // nextData gives the next run of a file that is no hole, from at on; begin is size when
 // there is none. Where the system does not tell, everything is data.
 func nextData(f *os.File, at, size int64) (begin, end int64, err error) {
+	if runtime.GOOS != "linux" {
+		return at, size, nil
+	}
 	begin, err = f.Seek(at, seekData)
 	switch {
 	case errors.Is(err, syscall.ENXIO):

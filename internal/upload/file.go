@@ -174,8 +174,9 @@ func (f *File) checkLength(n int, length int64) error {
 	return fault.New(fault.Invalid, "chunk_length", "part %d of this file must have at most %d bytes", n, most)
 }
 
-// whole tells that every part is there of a file that was planned by their number.
-func (f *File) whole() bool { return f.Count > 0 && f.Parts == f.Count }
+// whole tells that every part is there of a file that was planned by their number,
+// and none of them still grows.
+func (f *File) whole() bool { return f.Count > 0 && f.Parts == f.Count && f.Got >= f.Size }
 
 // Blob names the blob that the planned parts are written into.
 func (f *File) Blob() blob.ID {

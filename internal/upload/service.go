@@ -93,6 +93,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	claims map[claim]bool // true: never given back
+	turns  map[ID]*turn   // whose it is to append
 }
 
 // A claim is the right of one live request to write a slot in place.
@@ -103,7 +104,7 @@ type claim struct {
 
 // NewService makes a Service.
 func NewService(s Store, b blob.Store, ids *id.Source, now func() time.Time, l Limits) *Service {
-	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}}
+	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}, turns: map[ID]*turn{}}
 }
 
 // A Put is a part on its way in.
@@ -350,6 +351,13 @@ func (s *Service) there(ctx context.Context, f *File, old, part *Part, bytes []b
 // record commits the row that promises the part, and with it the bytes that are to
 // lie beside the row, if there are any.
 func (s *Service) record(ctx context.Context, f *File, part *Part, bytes []byte) (*Part, error) {
+	return s.recordIf(ctx, f, part, bytes, func(f *File, _ *Part) error { return f.checkLength(part.Number, part.Length) })
+}
+
+// recordIf is record for a part that may be put in place of old.
+func (s *Service) recordIf(
+	ctx context.Context, f *File, part *Part, bytes []byte, may func(f *File, old *Part) error,
+) (*Part, error) {
 	// The bytes are safe and the client waits for the answer: a connection that
 	// breaks now must not tear the transaction.
 	ctx = context.WithoutCancel(ctx)
@@ -362,14 +370,16 @@ func (s *Service) record(ctx context.Context, f *File, part *Part, bytes []byte)
 		if f.Suspect && f.inPlace(part) {
 			return nil, fault.New(fault.Internal, "sync_failed", "bytes written beside this part may be lost")
 		}
-		if err := f.checkLength(part.Number, part.Length); err != nil {
+		if err := may(f, old); err != nil {
 			return nil, err
 		}
 		if err := f.takes(part.Length, old, s.most(f)); err != nil {
 			return nil, err
 		}
 		n := &NewPart{Part: *part, Bytes: bytes}
-		if old != nil && !f.inPlace(old) {
+		// What grew stays where it is; and where a small file goes beside its row, nothing
+		// else lies in its planned blob.
+		if old != nil && old.Blob != part.Blob && (bytes != nil || !f.inPlace(old)) {
 			n.Jobs = append(n.Jobs, job.Job{Kind: share.JobRemoveBlob, ID: string(old.Blob), RunAt: part.ReceivedAt})
 		}
 		f.put(part, old)

@@ -245,6 +245,21 @@ func (p *place) company(flags ...string) (boss *fm, name string) {
 	return p.person("--company", name), name
 }
 
+// fmPortal is what a call about a portal gives.
+type fmPortal struct {
+	PortalID, Name, Text string
+	To                   []string
+	Version              int64
+}
+
+// portal makes one of the company whose admin boss is, for them.
+func (p *place) portal(boss *fm) (made fmPortal) {
+	p.Helper()
+	p.made++
+	p.must(boss.call("POST", "/portal", object{"name": fmt.Sprintf("Portal %d", p.made), "to": []string{p.email[boss]}}, &made))
+	return made
+}
+
 // elsewhere gives a place of its own, for a server that is set up in another way or
 // is to be damaged.
 func (p *place) elsewhere(args ...string) *place {
@@ -420,7 +435,12 @@ var statusRows = []statusRow{
 		c := p.onPlan("--transfer", "1MB")
 		return p.ask(c, "POST", "/transfer/initialize", object{"subject": "s", "transfersize": 2 * million})
 	}},
-	{name: "FileSizeBlockRecipient", http: 409, code: 3010, waits: "portals and file requests"},
+	{name: "FileSizeBlockRecipient", http: 409, code: 3010, provoke: func(p *place) told {
+		boss, _ := p.company()
+		p.node.Ferry("plan", "set", "portal", "--name", "portal", "--api", "--company", "--transfer", "1MB")
+		p.node.Ferry("user", "plan", p.email[boss], "portal")
+		return p.guest(object{"subject": "s", "portalid": p.portal(boss).PortalID, "transfersize": 2 * million})
+	}},
 	{name: "TooManyRecipients", http: 409, code: 3011, provoke: func(p *place) told {
 		c := p.onPlan("--recipients", "1")
 		return p.ask(c, "POST", "/transfer/initialize", object{"subject": "s", "to": []string{"a@example.net", "b@example.net"}})
@@ -555,7 +575,12 @@ var statusRows = []statusRow{
 		}
 		return p.complete(p.boss, tr)
 	}},
-	{name: "IncomingPageBlockedInOverdue", http: 409, code: 6011, waits: "portals and billing"},
+	{name: "IncomingPageBlockedInOverdue", http: 409, code: 6011, provoke: func(p *place) told {
+		boss, name := p.company()
+		portal := p.portal(boss)
+		p.node.Ferry("company", "paid", name, "2020-01-31")
+		return p.guest(object{"subject": "s", "portalid": portal.PortalID})
+	}},
 	{name: "NotAVideo", http: 400, code: 6012, waits: "media"},
 	{name: "OperationCancelled", http: 409, code: 6013, provoke: func(p *place) told {
 		tr, err := p.boss.begin(object{"subject": "s"})

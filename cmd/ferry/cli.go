@@ -29,6 +29,8 @@ type cli struct {
 		List     companyListCommand     `cmd:"" help:"Print all companies: id, users, licences, domain, plan, name."`
 		Users    companyUsersCommand    `cmd:"" help:"Print a company's users: id, address, state, plan, role, name."`
 		Licences companyLicencesCommand `cmd:"" help:"Set how many users a company may have."`
+		Plan     companyPlanCommand     `cmd:"" help:"Set the plan of a company's new users."`
+		Paid     companyPaidCommand     `cmd:"" help:"Set until when a company has paid: its portals close after it."`
 		Domain   companyDomainCommand   `cmd:"" help:"Set the domain of addresses that are a company's."`
 	} `cmd:"" help:"Companies."`
 	Plan struct {

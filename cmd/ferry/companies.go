@@ -106,6 +106,29 @@ func (c *companyLicencesCommand) Run(ctx context.Context, _ *program) error {
 	return c.update(ctx, func(at *company.Company) { at.Licences = c.N })
 }
 
+type companyPlanCommand struct {
+	companyArgument
+	Plan string `arg:"" help:"Plan of its new users. none leaves it to the admin who adds them."`
+}
+
+func (c *companyPlanCommand) Run(ctx context.Context, _ *program) error {
+	return c.update(ctx, func(at *company.Company) {
+		at.Plan = c.Plan
+		if c.Plan == "none" {
+			at.Plan = ""
+		}
+	})
+}
+
+type companyPaidCommand struct {
+	companyArgument
+	Until date `arg:"" optional:"" placeholder:"DAY" help:"The day. Without it, there is nothing to pay."`
+}
+
+func (c *companyPaidCommand) Run(ctx context.Context, _ *program) error {
+	return c.update(ctx, func(at *company.Company) { at.PaidUntil = c.Until.Time })
+}
+
 type companyDomainCommand struct {
 	companyArgument
 	Domain string `arg:"" help:"Addresses of this domain are the company's: who signs up with one joins it. none takes it away."`

@@ -25,6 +25,7 @@ import (
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/inbox"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/letter"
@@ -191,7 +192,8 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			People: callers, Companies: callers.Companies, Blocks: blocks,
 			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 		},
-		Readers: audience, Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids), Misses: misses, IDs: ids,
+		Readers: audience, Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids),
+		Portals: inbox.NewService(database, callers.Companies, ids, now), Misses: misses, IDs: ids,
 		Blobs: blobs, Parcels: parcels, Ring: ring, SkipReg: !s.IgnoreSkipreg,
 		Now: now, BaseURL: baseURL, Log: log,
 	})

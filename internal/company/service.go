@@ -155,6 +155,26 @@ func (s *Service) admit(ctx context.Context, c ID, who account.ID) (*account.Acc
 	return a, nil
 }
 
+// Manage returns nil when who manages the company's people.
+func (s *Service) Manage(ctx context.Context, c ID, who account.ID) error {
+	_, err := s.admit(ctx, c, who)
+	return err
+}
+
+// Overdue tells that the time is over that the company has paid for, with the grace of
+// its plan.
+func (s *Service) Overdue(ctx context.Context, c ID) (bool, error) {
+	of, err := s.store.Company(ctx, c)
+	if err != nil || of.PaidUntil.IsZero() {
+		return false, err
+	}
+	p, err := s.plans.Get(ctx, plan.ID(of.Plan))
+	if err != nil {
+		return false, err
+	}
+	return !s.now().Before(of.PaidUntil.Add(p.Grace)), nil
+}
+
 // Users gives up to n users of the company after the id, in the order in which
 // they were made.
 func (s *Service) Users(ctx context.Context, c ID, who account.ID, after account.ID, n int) ([]*account.Account, error) {

@@ -85,7 +85,7 @@ func (m *Model) reserve(sh *share.Share, n int64) error {
 // grow makes a share n bytes larger; its account pays.
 func (m *Model) grow(sh *share.Share, n int64) error {
 	if n > 0 && sh.MaxSize > 0 && sh.Size+n > sh.MaxSize {
-		return fault.New(fault.TooLarge, "transfer_too_large", "it has at most %d bytes", sh.MaxSize)
+		return sh.TooLarge()
 	}
 	if err := m.reserve(sh, n); err != nil {
 		return err

@@ -61,8 +61,9 @@ type Share struct {
 	Cancelled bool // deleted by its sender before it was finished
 	Purging   bool // its bytes are being removed: there is no way back
 
-	MaxSize      int64 // bytes that all files together may have; 0: no limit of its own
-	MaxDownloads int   // how often it may be fetched; 0: no limit
+	Portal       string // by which it came in: whose it is has received it, and did not send it
+	MaxSize      int64  // bytes that all files together may have; 0: no limit of its own
+	MaxDownloads int    // how often it may be fetched; 0: no limit
 
 	Sealed    bool  // takes no files after its creation
 	Files     int   // how many files it has
@@ -103,6 +104,15 @@ func (s *Share) Visible(now time.Time) error {
 		return NotFound()
 	}
 	return nil
+}
+
+// TooLarge is why a share takes no more bytes: TooLarge "transfer_too_large", or
+// "portal_too_large" where its receiver has the limit.
+func (s *Share) TooLarge() error {
+	if s.Portal != "" {
+		return fault.New(fault.TooLarge, "portal_too_large", "who receives it takes at most %d bytes", s.MaxSize)
+	}
+	return fault.New(fault.TooLarge, "transfer_too_large", "it has at most %d bytes", s.MaxSize)
 }
 
 // NotFound is the answer for a share that is not there, and, byte for byte, for

@@ -129,12 +129,14 @@ type Form struct {
 	Days         *int // nil: as the rules say
 	MaxDownloads int  // 0: no limit
 	Source       string
-	Announced    int64 // bytes that are said to come; 0: not said
+	Announced    int64  // bytes that are said to come; 0: not said
+	Portal       string // where it is handed in to one: whose it is receives it
 }
 
 // HandIn makes a transfer without files. Faults: Invalid with Fields; Conflict
 // "too_many_recipients", Forbidden "feature_not_allowed", TooLarge
-// "transfer_too_large", Throttled "transfers_a_day" by the rules; Full "disk_full".
+// "transfer_too_large" or "portal_too_large", Throttled "transfers_a_day" by the rules;
+// Full "disk_full".
 func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (*Transfer, error) {
 	var w wrong
 	now, days := d.now(), r.DefaultDays
@@ -160,8 +162,19 @@ func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (
 	if err := r.allow(days, f.Password != ""); err != nil {
 		return nil, err
 	}
+	t := &Transfer{
+		Share: share.Share{
+			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Name: f.Subject,
+			Message: f.Message, CreatedAt: now, ExpiresAt: now.Add(d.limits.Quiet), MaxSize: r.MaxSize,
+			MaxDownloads: f.MaxDownloads, Portal: f.Portal,
+		},
+		Sending: Sending{
+			Track: d.ids.Text(id.Base62, TrackLen), Sender: sender, Notify: f.Notify, Confirm: f.Confirm,
+			Days: days, Source: f.Source, Announced: f.Announced, Recipients: len(to),
+		},
+	}
 	if r.MaxSize > 0 && f.Announced > r.MaxSize {
-		return nil, fault.New(fault.TooLarge, "transfer_too_large", "a transfer has at most %d bytes", r.MaxSize)
+		return nil, t.TooLarge()
 	}
 	if err := d.upload.Room(ctx); err != nil {
 		return nil, err
@@ -170,17 +183,7 @@ func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (
 	if err != nil {
 		return nil, err
 	}
-	t := &Transfer{
-		Share: share.Share{
-			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Name: f.Subject,
-			Message: f.Message, CreatedAt: now, ExpiresAt: now.Add(d.limits.Quiet), Locked: text != "", MaxSize: r.MaxSize,
-			MaxDownloads: f.MaxDownloads,
-		},
-		Sending: Sending{
-			Track: d.ids.Text(id.Base62, TrackLen), Sender: sender, Password: text, Notify: f.Notify, Confirm: f.Confirm,
-			Days: days, Source: f.Source, Announced: f.Announced, Recipients: len(to),
-		},
-	}
+	t.Password, t.Locked = text, text != ""
 	return t, d.store.CreateSending(ctx, t, d.recipients(t.Key, to, ""), r.Daily)
 }
 

@@ -45,6 +45,7 @@ type Query struct {
 	Since      time.Time // of an inbox: only what was received after
 	Ended      bool      // what has expired or was deleted too, as long as it is remembered
 	Unfinished bool      // of sent ones: what is not complete too
+	Portals    []string  // of an inbox: only what came in by one of these; nil: by any way
 }
 
 // A Page is a part of a list, the latest first. Next is empty at the end; a page
@@ -84,7 +85,9 @@ func (d *Desk) Sent(ctx context.Context, from []account.ID, q Query) (Page[*Tran
 	return read(lists, q, reading[*Transfer]{
 		later: func(a, b *Transfer) int { return cmp.Compare(b.Key, a.Key) },
 		place: func(t *Transfer) string { return string(t.Key) },
-		fits:  func(t *Transfer) bool { return d.lists(t, q) && (t.State != share.Open || q.Unfinished) },
+		fits: func(t *Transfer) bool {
+			return d.lists(t, q) && t.Portal == "" && (t.State != share.Open || q.Unfinished)
+		},
 		match: func(some []*Transfer) ([]bool, error) { return d.match(ctx, some, q.Search) },
 	})
 }
@@ -114,8 +117,10 @@ func (d *Desk) Inbox(ctx context.Context, to []string, q Query) (Page[Received],
 			return cmp.Or(b.Recipient.SentAt.Compare(a.Recipient.SentAt), cmp.Compare(b.Recipient.Key, a.Recipient.Key))
 		},
 		place: func(r Received) string { return Place{r.Recipient.SentAt, r.Recipient.Key}.String() },
-		fits:  func(r Received) bool { return d.lists(r.Transfer, q) },
-		over:  func(r Received) bool { return !r.Recipient.SentAt.After(q.Since) },
+		fits: func(r Received) bool {
+			return d.lists(r.Transfer, q) && (q.Portals == nil || slices.Contains(q.Portals, r.Transfer.Portal))
+		},
+		over: func(r Received) bool { return !r.Recipient.SentAt.After(q.Since) },
 		match: func(some []Received) ([]bool, error) {
 			transfers := make([]*Transfer, len(some))
 			for i, r := range some {

@@ -53,6 +53,7 @@ var byCode = map[string]status{
 	"size_mismatch":      uploadNotComplete,
 	"part_too_large":     invalidParameter, // longer than was said, not than is allowed
 	"transfer_too_large": fileSizeBlockSender,
+	"portal_too_large":   fileSizeBlockRecipient,
 	"transfer_expired":   transferExpired,
 	"downloads_used":     transferExpired, // it ends by days or by downloads
 	"transfer_cancelled": invalidTransferState,
@@ -98,6 +99,13 @@ var byCode = map[string]status{
 	"last_admin":              cantRemoveLastCorpAdmin,
 	"remove_yourself":         cantRemoveYourself,
 	"own_admin_role":          cantRemoveAdminRoleForYourself,
+
+	"portal_unknown": notFound,
+	"portal_deleted": invalidDataState, // it was not when the caller heard of it
+	"portal_changed": invalidDataState,
+	"portal_exists":  invalidParameter,
+	"portals_limit":  invalidMembership,
+	"portal_overdue": incomingPageBlockedInOverdue,
 
 	"contact_unknown":         notFound, // see notThere
 	"contact_group_unknown":   notFound,

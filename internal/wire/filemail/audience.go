@@ -22,7 +22,7 @@ func (a *Audience) Reader(ctx context.Context, who account.ID) (Reader, error) {
 	if err != nil {
 		return Reader{}, gone(err)
 	}
-	r := Reader{Address: verified(of)}
+	r := Reader{Address: verified(of), Company: of.Company}
 	if !of.LeadsCompany() {
 		return r, nil
 	}

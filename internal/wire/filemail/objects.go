@@ -80,10 +80,10 @@ type transferObject struct {
 	IconColor  *string `json:"iconcolor"`
 	IconLetter *string `json:"iconletter"`
 
-	More   int        `json:"containsmorefiles"` // how many are not among files
-	Fields []struct{} `json:"customfields"`
-	List   []any      `json:"files"`     // empty in lists (recorded)
-	Events []struct{} `json:"downloads"` // always empty (recorded): files have theirs
+	More   int           `json:"containsmorefiles"` // how many are not among files
+	Fields []customField `json:"customfields"`
+	List   []any         `json:"files"`     // empty in lists (recorded)
+	Events []struct{}    `json:"downloads"` // always empty (recorded): files have theirs
 }
 
 type recipientObject struct {
@@ -165,6 +165,7 @@ type seen struct {
 	open       bool                // the reader may have the files
 	pass       account.Secret      // that goes with them; "" where there is no password
 	inside     bool                // the reader is one whom the sender's company lets in
+	portal     string              // by which it came in, "" for none
 }
 
 // downloadable reports whether there are links to bytes.
@@ -183,7 +184,7 @@ func (h *Handler) transferObject(s *seen) *transferObject {
 		Blocked: s.Blocked || s.MaxDownloads > 0 && s.Claimed >= s.MaxDownloads,
 		Stored:  s.State < share.Purged, Source: text(s.Source),
 		Server: hostOf(base), ServerURL: base, ServerMain: base,
-		More: s.Share.Files, Fields: []struct{}{}, List: []any{}, Events: []struct{}{},
+		More: s.Share.Files, Fields: []customField{}, List: []any{}, Events: []struct{}{},
 	}
 	if s.Permanent() {
 		o.Expires = never
@@ -203,6 +204,9 @@ func (h *Handler) transferObject(s *seen) *transferObject {
 	}
 	if s.view.Tracking && !s.view.Inside {
 		o.Downloads = &s.Downloads
+	}
+	if s.portal != "" && s.view.Sender {
+		o.Fields = append(o.Fields, portalField(s.portal))
 	}
 	h.addRecipients(o, s)
 	if s.downloadable(now) && s.Share.Files > s.OpenFiles {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/inbox"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -28,7 +29,8 @@ type Readers interface {
 // A Reader is an account that reads.
 type Reader struct {
 	Address string // verified to be theirs; "": none
-	Team    *Team  // of the company that they administer; nil: of none
+	Company account.CompanyID
+	Team    *Team // of the company that they administer; nil: of none
 }
 
 // A Team are the people of a company.
@@ -122,7 +124,7 @@ func (h *Handler) sent(c *call) (any, error) {
 }
 
 // inbox lists what was sent to the caller (docs.filemail.com, Getting received
-// files). There are no portals yet, so a portal that is asked for is unknown.
+// files), or of that what came in by some of the company's portals.
 func (h *Handler) inbox(c *call) (any, error) {
 	q, all := c.listing(), c.in.is("getforallusers")
 	if c.classic {
@@ -134,15 +136,14 @@ func (h *Handler) inbox(c *call) (any, error) {
 	if err := c.in.err(); err != nil {
 		return nil, err
 	}
-	if len(portals) > 0 {
-		if !ignore {
-			return nil, fault.New(fault.NotFound, "portal_unknown", "no such portal")
-		}
-		return &transfersData{[]*transferObject{}}, nil
-	}
 	r, err := h.reading(c)
 	if err != nil {
 		return nil, err
+	}
+	if len(portals) > 0 {
+		if q.Portals, err = h.portalsAsked(c.r.Context(), r, portals, ignore); err != nil {
+			return nil, err
+		}
 	}
 	var to []string
 	switch {
@@ -170,9 +171,16 @@ func (h *Handler) list(ctx context.Context, r reading, page []*transfer.Transfer
 		return nil, err
 	}
 	data := &transfersData{make([]*transferObject, len(page))}
-	admits := map[account.ID]admission{}
+	admits, portals := map[account.ID]admission{}, map[string]string{"": ""}
 	for i, t := range page {
-		s := &seen{Transfer: t, recipients: recipients[t.Key]}
+		name, known := portals[t.Portal]
+		if !known {
+			if name, err = h.cfg.Portals.Name(ctx, inbox.ID(t.Portal)); err != nil {
+				return nil, err
+			}
+			portals[t.Portal] = name
+		}
+		s := &seen{Transfer: t, recipients: recipients[t.Key], portal: name}
 		if by != nil && by[i].Address == r.Address {
 			s.to = by[i] // not a colleague's link
 		}
@@ -230,6 +238,11 @@ func (h *Handler) see(c *call, ref reference, password account.Secret) (*seen, e
 		return nil, h.cfg.Misses.Count(ctx, ended)
 	}
 	s := &seen{Transfer: t, to: link}
+	if t.Portal != "" {
+		if s.portal, err = h.cfg.Portals.Name(ctx, inbox.ID(t.Portal)); err != nil {
+			return nil, err
+		}
+	}
 	if t.Recipients > 0 {
 		if s.recipients, err = h.cfg.Desk.Recipients(ctx, t, mostRecipients); err != nil {
 			return nil, err

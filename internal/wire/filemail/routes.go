@@ -23,6 +23,7 @@ import (
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/inbox"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/transfer"
 	core "github.com/ferry-server/ferry/internal/upload"
@@ -115,6 +116,11 @@ func (h *Handler) routes() []route {
 		{method: "POST", pattern: "/company/user", needs: needsUser, scope: account.Manage, call: h.addUser},
 		{method: "PUT", pattern: "/company/user/{user}", needs: needsUser, scope: account.Manage, call: h.putUser},
 		{method: "DELETE", pattern: "/company/user/{user}", needs: needsUser, scope: account.Manage, call: h.removeUser},
+
+		{method: "GET", pattern: "/portal", needs: needsUser, scope: account.Manage, call: h.listPortals},
+		{method: "POST", pattern: "/portal", needs: needsUser, scope: account.Manage, call: h.addPortal},
+		{method: "PUT", pattern: "/portal/{portal}", needs: needsUser, scope: account.Manage, call: h.changePortal},
+		{method: "DELETE", pattern: "/portal/{portal}", needs: needsUser, scope: account.Manage, call: h.deletePortal},
 
 		{pattern: "/api/authentication/login", needs: needsKey, scope: anyKey, classic: true, call: h.classicLogin},
 		{pattern: "/api/authentication/logout", needs: needsToken, scope: anyKey, classic: true, call: h.classicLogout},
@@ -225,6 +231,7 @@ type Config struct {
 	Uploads  *core.Service
 	People   *People // for calls about accounts and companies
 	Contacts *contact.Service
+	Portals  *inbox.Service
 	Misses   *wire.Misses
 	IDs      *id.Source
 	Readers  Readers

@@ -7,6 +7,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/inbox"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 )
@@ -81,6 +82,10 @@ func (h *Handler) initialize(c *call) (any, error) {
 		f.Announced = *n
 	}
 	entries, from := in.list("to", maxRecipients), in.email("from")
+	f.Portal = in.line("portalid", maxTransferID)
+	if f.Portal != "" && len(entries) > 0 {
+		in.wrong("to", codeValue, "must be empty: the portal says whom it is for")
+	}
 	if !c.classic { // pyfilemail leaves it out
 		in.require("subject")
 	}
@@ -88,16 +93,31 @@ func (h *Handler) initialize(c *call) (any, error) {
 		return nil, err
 	}
 	owner, sender, err := h.cfg.Policy.Sender(ctx, c.who, from)
+	if f.Portal != "" && fault.Is(err, "registration_required") {
+		err = nil // a portal is for those who have no account
+	}
 	if err != nil {
 		return nil, h.countGuest(c, err)
 	}
 	f.Sender = sender
+	var to *inbox.Portal
+	if f.Portal != "" {
+		if to, err = h.cfg.Portals.Open(ctx, inbox.ID(f.Portal)); err != nil {
+			return nil, h.cfg.Misses.Count(ctx, err)
+		}
+		// From here on it is its receiver's: their plan bounds it, their storage takes it.
+		owner, entries = account.Owner{Account: to.Owner}, to.To
+	}
 	if f.To, err = h.recipients(c, entries, from, sender); err != nil {
 		return nil, err
 	}
 	rules, err := h.cfg.Policy.Rules(ctx, owner.Account)
 	if err != nil {
 		return nil, err
+	}
+	if to != nil {
+		// What counts how much they send does not count what they are sent.
+		rules.Daily, rules.MaxRecipients = 0, len(f.To)
 	}
 	t, err := h.cfg.Desk.HandIn(ctx, owner, f, rules)
 	if fault.Is(err, "disk_full") {

@@ -33,7 +33,12 @@ func (h *Handler) receive(c *call) error {
 	case fault.Is(err, "transfer_cancelled"):
 		return operationCancelled.because(err) // while the body came in
 	case fault.Is(err, "part_too_large") && u.count == 1 && f.Size == core.Unknown:
-		return fileSizeBlockSender.because(err) // nothing was said that it could pass but a limit
+		// Nothing was said that it could pass but a limit: the sender's, or at a portal
+		// the receiver's.
+		if f.Home.Portal != "" {
+			return fileSizeBlockRecipient.because(err)
+		}
+		return fileSizeBlockSender.because(err)
 	case err != nil:
 		return err
 	}

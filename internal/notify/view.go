@@ -128,9 +128,11 @@ func (v *view) ask(a *words.Asking, l *letter.Letter) {
 // The longest a user's string may be where it stands in a sentence or a header.
 const longest = 80
 
-// line makes one short line of a user's string.
+// line makes one short line of a user's string. In a header, text that looks like an
+// encoded word (RFC 2047) would be decoded by the reader's program, and so bring back
+// what Shown takes out.
 func line(s string) string {
-	s = strings.TrimSpace(words.Shown(s))
+	s = strings.TrimSpace(strings.ReplaceAll(words.Shown(s), "=?", "= ?"))
 	if utf8.RuneCountInString(s) <= longest {
 		return s
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +76,8 @@ type killing struct {
 	rnd      *rand.Rand
 	creating bool
 	killed   bool
+	troubled bool        // system calls fail: see TestFaults
+	refused  map[int]int // how often each status was answered meanwhile
 	flight   int // steps that were begun and not answered
 	answers  int
 	killAt   int           // answers
@@ -236,8 +239,11 @@ func (k *killing) settle(s *step, err error) (goOn bool) {
 	case err == nil:
 		*s.mark = acked
 		k.answers++
-	case k.killed && statusOf(err) == 0:
+	case (k.killed || k.troubled) && statusOf(err) == 0:
 		*s.mark = lost
+	case k.troubled && slices.Contains([]int{500, 503, 507}, statusOf(err)):
+		*s.mark = lost // nobody knows what became of it
+		k.refused[statusOf(err)]++
 	default:
 		k.t.Error(err)
 	}

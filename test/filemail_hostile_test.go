@@ -5,35 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/ferry-server/ferry/internal/testenv"
 )
-
-// peak gives the most memory that the server has ever had, in bytes.
-func peak(t *testing.T, node *testenv.Node) int64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", node.PID()))
-	if err != nil {
-		t.Skip(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kib << 10
-		}
-	}
-	t.Fatal("no VmHWM")
-	return 0
-}
 
 // What no honest client sends to Filemail's API is refused in its words, costs little
 // memory, and leaves nothing half done.
@@ -51,7 +27,7 @@ func TestFilemailHostile(t *testing.T) {
 		}
 		return all
 	}
-	before, low := mine(), peak(t, p.node)
+	before, low := mine(), memory(t, p.node, "VmHWM")
 
 	deep := strings.Repeat("[", 100_000)
 	wide := `{"subject":"s"` + strings.Repeat(`,"a":1`, 100_000) + `}`
@@ -170,11 +146,11 @@ func TestFilemailHostile(t *testing.T) {
 	close(stop)
 	others.Wait()
 	t.Logf("100,000 rows: %d %.200s in %v; others waited %v at most; memory %d MiB, before %d MiB",
-		a.status, a.body, took, slowest, peak(t, p.node)>>20, low>>20)
+		a.status, a.body, took, slowest, memory(t, p.node, "VmHWM")>>20, low>>20)
 	if a.status != http.StatusOK {
 		t.Errorf("100,000 rows: %d %.300s", a.status, a.body)
 	}
-	if grown := peak(t, p.node) - low; grown > 192<<20 {
+	if grown := memory(t, p.node, "VmHWM") - low; grown > 192<<20 {
 		t.Errorf("the server grew by %d MiB", grown>>20)
 	}
 }

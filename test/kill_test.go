@@ -78,7 +78,7 @@ type killing struct {
 	killed   bool
 	troubled bool        // system calls fail: see TestFaults
 	refused  map[int]int // how often each status was answered meanwhile
-	flight   int // steps that were begun and not answered
+	flight   int         // steps that were begun and not answered
 	answers  int
 	killAt   int           // answers
 	reached  chan struct{} // closed once there were so many

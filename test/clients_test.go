@@ -60,8 +60,26 @@ func TestOfficialSDKv1(t *testing.T) {
 	t.Run("a transfer keeps its link", func(t *testing.T) { checkLinks(t, r.Transfer) })
 }
 
+func TestTusClient(t *testing.T) {
+	slow(t)
+	var all []sent
+	driveFor(t, testenv.StartFerry(t), "tus.js", &all)
+	if len(all) != 2 {
+		t.Fatalf("%d uploads", len(all))
+	}
+	for _, s := range all {
+		checkPage(t, s)
+	}
+}
+
 // drive runs a driver under clients/ against node, and returns what it sent.
 func drive(t *testing.T, node *testenv.Node, script string) (r report) {
+	t.Helper()
+	driveFor(t, node, script, &r)
+	return r
+}
+
+func driveFor(t *testing.T, node *testenv.Node, script string, report any) {
 	t.Helper()
 	nodejs := testenv.Need(t, "node")
 	if _, err := os.Stat("clients/node_modules"); err != nil {
@@ -77,10 +95,9 @@ func drive(t *testing.T, node *testenv.Node, script string) (r report) {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, stderr.String())
 	}
-	if err := json.Unmarshal(out, &r); err != nil {
+	if err := json.Unmarshal(out, report); err != nil {
 		t.Fatalf("%s printed %q: %v", script, out, err)
 	}
-	return r
 }
 
 // checkPage fetches every file of s through the page behind its short link.

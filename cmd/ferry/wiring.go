@@ -42,6 +42,7 @@ import (
 	"github.com/ferry-server/ferry/internal/wire"
 	"github.com/ferry-server/ferry/internal/wire/filemail"
 	"github.com/ferry-server/ferry/internal/wire/s3"
+	"github.com/ferry-server/ferry/internal/wire/tus"
 	"github.com/ferry-server/ferry/internal/wire/wetransfer"
 	"github.com/ferry-server/ferry/internal/words"
 )
@@ -172,6 +173,10 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Objects: database, Blobs: blobs,
 		IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, URLLife: s.URLLife, Log: log,
 	})
+	resumable := tus.New(tus.Config{
+		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Misses: misses, IDs: ids, Now: now,
+		BaseURL: baseURL, MaxSize: int64(s.MaxTransferSize), Log: log,
+	})
 	parcels := archive.NewPacker(uploads, words.English().Nameless, siteName)
 	callers := &filemail.People{
 		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
@@ -214,6 +219,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			{wt, wetransfer.Prefixes()},
 			{fm, filemail.Prefixes()},
 			{objects, []string{s3.Prefix}},
+			{resumable, []string{tus.Prefix}},
 			{pages, []string{"/"}},
 		},
 	}, nil

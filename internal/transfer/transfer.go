@@ -111,6 +111,7 @@ type Draft struct {
 // A DraftFile is a file to be made.
 type DraftFile struct {
 	ID     upload.ID
+	Ident  string // see upload.File
 	Name   string
 	Size   int64 // bytes, or upload.Unknown
 	Chunk  int64 // planned length of a part; 0: no plan
@@ -139,7 +140,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, d Draft) (*Tran
 		}
 		t.Size += n
 		files[i] = &upload.File{
-			Key: upload.Key(keys[i]), ID: f.ID, Name: f.Name, Size: f.Size, Chunk: f.Chunk, Upload: f.Upload,
+			Key: upload.Key(keys[i]), ID: f.ID, Ident: f.Ident, Name: f.Name, Size: f.Size, Chunk: f.Chunk, Upload: f.Upload,
 			State: upload.Open, CreatedAt: now, Home: &t.Share,
 		}
 	}

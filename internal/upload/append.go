@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob"
@@ -27,8 +28,9 @@ type Append struct {
 	Verify func() error
 
 	// Stop makes a Read of the body that is under way, and every later one, fail at
-	// once. It is called when somebody else asks for the file: whoever comes again
-	// after a broken connection is not kept waiting by what is left of it.
+	// once. It is called, perhaps more than once, when somebody else asks for the file:
+	// whoever comes again after a broken connection is not kept waiting by what is left
+	// of it.
 	Stop func()
 }
 
@@ -582,6 +584,10 @@ func (ap *appending) after(ctx context.Context) error {
 	return nil
 }
 
+// stopAgain is how long nobody waits for whom they told to stop before they tell them
+// again: a deadline may have been set anew at that moment.
+const stopAgain = 100 * time.Millisecond
+
 // A turn is an Append or a question for the offset: there is one at a time for each
 // file.
 type turn struct {
@@ -612,6 +618,7 @@ func (s *Service) turn(ctx context.Context, file ID, stop func()) (done func(), 
 		}
 		select {
 		case <-other.done:
+		case <-time.After(stopAgain):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -284,7 +285,7 @@ func TestTheNextOneStopsTheOneBefore(t *testing.T) {
 	g.rest = &brokenBody{bytes.NewReader(nil), io.ErrUnexpectedEOF}
 	first := make(chan error)
 	go func() {
-		_, err := w.appendAs(upload.Append{File: f.ID, Length: 2500, Body: g, Stop: func() { close(g.open) }})
+		_, err := w.appendAs(upload.Append{File: f.ID, Length: 2500, Body: g, Stop: sync.OnceFunc(func() { close(g.open) })})
 		first <- err
 	}()
 	for w.state(f).Parts == 0 {

@@ -1,0 +1,202 @@
+package tus
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
+	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/wire"
+)
+
+// Media types of bytes that follow on others.
+const (
+	appendType  = "application/offset+octet-stream" // tus, PATCH and creation with upload
+	partialType = "application/partial-upload"      // the draft's PATCH
+)
+
+// Planned lengths of parts: long ones, so that few are synced and recorded, but no more
+// than a file may have.
+const (
+	leastChunk = 16 << 20
+	mostParts  = 10_000
+)
+
+func chunkOf(size int64) int64 {
+	if size == upload.Unknown {
+		return 0
+	}
+	chunk := int64(leastChunk)
+	if least := (size + mostParts - 1) / mostParts; least > chunk {
+		chunk = (least + 1<<20 - 1) &^ (1<<20 - 1)
+	}
+	return chunk
+}
+
+// switchingStatus tells a client of the draft where its upload can be resumed, before
+// its body has been read (Upload Resumption Supported).
+const switchingStatus = 104
+
+// create begins a file, and takes what of it comes along. A POST that speaks neither
+// protocol brings the whole file: so any HTTP client uploads by one request.
+func (h *Handler) create(r *request) error {
+	l, err := r.lengths(true)
+	if err != nil {
+		return err
+	}
+	if h.MaxSize > 0 && l.size > h.MaxSize {
+		return fault.New(fault.TooLarge, "transfer_too_large", "a file has at most %d bytes", h.MaxSize)
+	}
+	name, err := r.name()
+	if err != nil {
+		return err
+	}
+	sum, err := r.checksum()
+	if err != nil {
+		return err
+	}
+	shape := h.IDs.Text(id.Hex, 32) + h.Now().UTC().Format("20060102150405")
+	t, files, err := h.Transfers.Create(r.Context(), r.actor, transfer.Draft{
+		ID: share.ID(shape), Code: "t-" + h.IDs.Text(id.Base62, 10), Hash: h.IDs.Text(id.Hex, 6), Sealed: true,
+		Files: []transfer.DraftFile{{
+			ID: upload.ID(h.IDs.Text(id.Base62, 22)), Ident: madeHere, Name: name, Size: l.size, Chunk: chunkOf(l.size),
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	f := files[0]
+	f.Home = &t.Share
+	header := r.w.Header()
+	header.Set("Location", h.BaseURL()+Prefix+"/"+string(f.ID))
+	if v := r.Header.Get(interopVersion); v != "" && l.resumable {
+		header.Set(interopVersion, interop(v))
+		r.w.WriteHeader(switchingStatus)
+	}
+	offset := int64(0)
+	if l.body || f.Size == 0 {
+		taken, now, err := h.take(r, f.ID, 0, l, sum)
+		if err != nil && (!l.resumable || fault.KindOf(err) == fault.Invalid) {
+			// Nobody will go on with it, so nothing was begun.
+			return errors.Join(err, h.Shares.Delete(context.WithoutCancel(r.Context()), t.Owner, t.ID))
+		}
+		if taken != nil {
+			f, offset = taken, now // after another error the client goes on from there, and hears of it then
+		}
+	}
+	h.tell(r, f, offset)
+	r.w.WriteHeader(http.StatusCreated)
+	if !r.tus && f.State == upload.Complete {
+		_, _ = io.WriteString(r.w, header.Get(linkHeader)+"\n")
+	}
+	return nil
+}
+
+// append takes bytes that follow on those a file has.
+func (h *Handler) append(r *request) error {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.tus && media != appendType {
+		return fault.New(fault.Invalid, codeMediaType, "the content type must be %s", appendType)
+	}
+	offset, err := r.number(uploadOffset)
+	if err != nil {
+		return err
+	}
+	if offset == nil {
+		return fault.New(fault.Invalid, "offset_missing", "the header %s is missing", uploadOffset)
+	}
+	l, err := r.lengths(false)
+	if err != nil {
+		return err
+	}
+	if l.final && r.ContentLength >= 0 && l.size == upload.Unknown {
+		l.size = *offset + r.ContentLength
+	}
+	sum, err := r.checksum()
+	if err != nil {
+		return err
+	}
+	f, now, err := h.take(r, r.file, *offset, l, sum)
+	if err := h.own(r, f, err); err != nil {
+		return err
+	}
+	h.tell(r, f, now)
+	r.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// take has the body follow on the file's bytes, and completes the file with its last.
+func (h *Handler) take(r *request, file upload.ID, offset int64, l lengths, sum *sum) (*upload.File, int64, error) {
+	body := &stoppable{Reader: wire.Paced(r.w, r.Request), conn: http.NewResponseController(r.w)}
+	a := upload.Append{
+		Account: r.actor.Account, File: file, Offset: offset, Length: r.ContentLength, Size: l.size, Body: body, Stop: body.stop,
+	}
+	if sum != nil {
+		a.Body, a.Verify = io.TeeReader(body, sum), sum.verify
+	}
+	f, now, err := h.Uploads.Append(r.Context(), a)
+	if err != nil {
+		return f, now, err
+	}
+	if f.State == upload.Open && (now == f.Size || l.final && f.Size == upload.Unknown) {
+		if f.Upload != "" {
+			return f, now, nil // its sender completes it by that
+		}
+		ctx := context.WithoutCancel(r.Context())
+		if f, err = h.Uploads.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
+			return f, now, err
+		}
+	}
+	if l.final && f.State != upload.Complete {
+		return f, now, fault.New(fault.Invalid, "length_inconsistent", "the file was announced with %d bytes", f.Size)
+	}
+	return f, now, h.open(r, f)
+}
+
+// open has people get a file that is complete, and was begun here. It may be called
+// again: a crash may come between the two.
+func (h *Handler) open(r *request, f *upload.File) error {
+	if !made(f) || f.State != upload.Complete || f.Home.State == share.Ready {
+		return nil
+	}
+	t, err := h.Transfers.Finalize(context.WithoutCancel(r.Context()), r.actor, f.Home.ID)
+	if err != nil {
+		return err
+	}
+	f.Home = &t.Share
+	return nil
+}
+
+// stoppable is a body that somebody else may end.
+type stoppable struct {
+	io.Reader
+	conn    *http.ResponseController
+	stopped atomic.Bool
+}
+
+var errStopped = errors.New("another request goes on with the file")
+
+func (s *stoppable) Read(p []byte) (int, error) {
+	if s.stopped.Load() {
+		return 0, errStopped
+	}
+	n, err := s.Reader.Read(p)
+	if s.stopped.Load() && err != nil && err != io.EOF {
+		err = errStopped
+	}
+	return n, err
+}
+
+// stop is called until the Read that waits has returned: see upload.Append.
+func (s *stoppable) stop() {
+	s.stopped.Store(true)
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+}

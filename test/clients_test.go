@@ -72,6 +72,34 @@ func TestTusClient(t *testing.T) {
 	}
 }
 
+// curl -T uploads by one line, and prints the link.
+func TestCurl(t *testing.T) {
+	node := testenv.StartFerry(t)
+	curl := testenv.Need(t, "curl")
+	c := content{"from curl.bin", 6*mib + 7, 70}
+	path := t.TempDir() + "/" + c.name
+	if err := os.WriteFile(path, c.bytes(0, c.size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-T", path, node.URL + "/files/"}, {"-T", "-", node.URL + "/files/from%20curl.bin"}} {
+		cmd := exec.CommandContext(t.Context(), curl, append([]string{"-sS", "--fail", "-H", "X-Api-Key: " + node.Key()}, args...)...)
+		in, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdin = in
+		out, err := cmd.CombinedOutput()
+		_ = in.Close()
+		if err != nil {
+			t.Fatalf("curl: %v\n%s", err, out)
+		}
+		link := strings.TrimSpace(string(out))
+		if got := download(t, link, c.name); !bytes.Equal(got, c.bytes(0, c.size)) {
+			t.Errorf("%s gives %d other bytes", link, len(got))
+		}
+	}
+}
+
 // drive runs a driver under clients/ against node, and returns what it sent.
 func drive(t *testing.T, node *testenv.Node, script string) (r report) {
 	t.Helper()

@@ -128,7 +128,7 @@ const maxName = 255 // characters of a file's name
 // name reads what the file is called: of tus's metadata, or of the header in which HTTP
 // has it.
 func (r *request) name() (string, error) {
-	name := ""
+	name := string(r.file) // of a PUT
 	if r.tus {
 		all, err := parseMetadata(r.Header.Get(uploadMetadata))
 		if err != nil {

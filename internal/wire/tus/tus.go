@@ -2,7 +2,8 @@
 // IETF's "Resumable Uploads for HTTP" (draft-ietf-httpbis-resumable-upload), on one
 // resource for each file.
 //
-// POST /files begins a file, which becomes a transfer of its own with a short link.
+// POST /files begins a file, which becomes a transfer of its own with a short link. So
+// does PUT /files/{name}, for programs that know of no protocol, such as curl -T.
 // A file that was begun through any other door is a resource here, too, for who may
 // send it. The package owns what both protocols say about offsets, lengths and
 // checksums, and their statuses. Where bytes go is left to package upload, lives and
@@ -73,7 +74,7 @@ func New(c Config) *Handler { return &Handler{c} }
 
 // cors lets pages of any origin upload with keys of their own.
 var cors = wire.CORS{
-	Methods: "POST, HEAD, PATCH, DELETE, OPTIONS",
+	Methods: "POST, PUT, HEAD, PATCH, DELETE, OPTIONS",
 	Headers: "*, authorization",
 	Expose: "Location, " + strings.Join([]string{
 		resumable, "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm", uploadOffset, uploadLength, uploadDefer,
@@ -147,6 +148,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	req.file = upload.ID(rest)
 	routes := map[string]func(*Handler, *request) error{
 		http.MethodHead: (*Handler).look, http.MethodPatch: (*Handler).append, http.MethodDelete: (*Handler).terminate,
+		http.MethodPut: (*Handler).create, // the path is the file's name, as curl -T makes it
 	}
 	if rest == "" {
 		routes = map[string]func(*Handler, *request) error{http.MethodPost: (*Handler).create}

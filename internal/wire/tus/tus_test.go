@@ -266,6 +266,7 @@ func TestTusCreation(t *testing.T) {
 		})
 	}
 	d.send("PUT", "/files", nil, nil).want(t, 405)
+	d.send("PUT", "/files/a.txt", header{"Tus-Resumable", ""}, strings.NewReader("hello")).want(t, 201, "Upload-Complete", "?1")
 	d.send("GET", "/files/x", nil, nil).want(t, 405)
 	d.send("HEAD", "/files/x/y", nil, nil).want(t, 404)
 }

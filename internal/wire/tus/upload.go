@@ -43,7 +43,7 @@ func chunkOf(size int64) int64 {
 
 // switchingStatus tells a client of the draft where its upload can be resumed, before
 // its body has been read (Upload Resumption Supported).
-const switchingStatus = 104
+const resumptionSupported = 104
 
 // create begins a file, and takes what of it comes along. A POST that speaks neither
 // protocol brings the whole file: so any HTTP client uploads by one request.
@@ -79,7 +79,7 @@ func (h *Handler) create(r *request) error {
 	header.Set("Location", h.BaseURL()+Prefix+"/"+string(f.ID))
 	if v := r.Header.Get(interopVersion); v != "" && l.resumable {
 		header.Set(interopVersion, interop(v))
-		r.w.WriteHeader(switchingStatus)
+		r.w.WriteHeader(resumptionSupported)
 	}
 	offset := int64(0)
 	if l.body || f.Size == 0 {

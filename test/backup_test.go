@@ -106,6 +106,7 @@ func backUp(t *testing.T, database, restored []string) {
 	rnd := random(t)
 	for range 5 { // backups that are killed leave the one before, and are in nobody's way
 		cmd := exec.Command(testenv.FerryBinary(t), append([]string{"backup", dir, "--data", node.Data}, database...)...)
+		cmd.Env = testenv.Environment()
 		must(t, cmd.Start())
 		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)
 		_ = cmd.Process.Kill() // it may be over

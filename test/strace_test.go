@@ -80,7 +80,14 @@ func strace(t *testing.T, node *testenv.Node, do func(), args ...string) string 
 	}()
 	do()
 	_ = cmd.Process.Signal(syscall.SIGINT) // it detaches, and the node goes on
-	<-quiet
+	select {
+	case <-quiet:
+	case <-time.After(10 * time.Second):
+		// It waits for ever for a thread that ended at this moment. Without it, the node can
+		// be reaped.
+		_ = cmd.Process.Kill()
+		<-quiet
+	}
 	_ = cmd.Wait()
 	text, err := os.ReadFile(out)
 	if err != nil {

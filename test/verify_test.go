@@ -44,6 +44,7 @@ func verify(t *testing.T, data string, args ...string) (v verified, code int) {
 func ferry(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
 	cmd := exec.Command(testenv.FerryBinary(t), args...)
+	cmd.Env = testenv.Environment()
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	text, err := cmd.Output()

@@ -178,7 +178,7 @@ func (n *Node) Ferry(command ...string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, FerryBinary(n.t), command...)
-	cmd.Env = environment()
+	cmd.Env = Environment()
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -206,9 +206,9 @@ func flagValue(args []string, name string) (string, bool) {
 	return "", false
 }
 
-// environment is ours without the variables of ./check: a server refuses
+// Environment is ours without the variables of ./check: a server refuses
 // settings that it does not know.
-func environment() []string {
+func Environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "FERRY_CHECK=") || strings.HasPrefix(v, "FERRY_VULNDB=")
 	})
@@ -230,7 +230,7 @@ func startProcess(logPath, path string, args ...string) (*process, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(path, args...)
-	cmd.Env = environment()
+	cmd.Env = Environment()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = diesWithUs()
 	p := &process{cmd: cmd, done: make(chan struct{})}

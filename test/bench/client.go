@@ -238,6 +238,70 @@ func (c *client) send(n int, size int64, seed uint64, conns int) (wtTransfer, er
 	return t, c.finalize(&t)
 }
 
+// sendChunks sends a file by Filemail's API, each chunk as the body or in a form.
+func (c *client) sendChunks(size, chunk int64, seed uint64, form bool) error {
+	hdr := map[string]string{"X-Api-Key": c.hdr["x-api-key"], "X-Api-Version": "2.0", "Content-Type": "application/json"}
+	request := []byte(`{"subject":"bench"}`)
+	answer, err := c.do("POST", c.base+"/transfer/initialize", hdr, bytes.NewReader(request), int64(len(request)))
+	if err != nil {
+		return err
+	}
+	var t struct {
+		Data struct{ TransferID, TransferKey, TransferURL string }
+	}
+	if err := json.Unmarshal(answer, &t); err != nil {
+		return err
+	}
+	n := (size + chunk - 1) / chunk
+	for i := range n {
+		q := url.Values{
+			"transferid": {t.Data.TransferID}, "transferkey": {t.Data.TransferKey}, "thefilename": {"f.bin"},
+			"chunksize": {fmt.Sprint(chunk)}, "chunks": {fmt.Sprint(n)}, "chunk": {fmt.Sprint(i)},
+		}
+		length := min(chunk, size-i*chunk)
+		var body io.Reader = &src{seed: seed, off: i * chunk, n: length}
+		hdr := map[string]string{"Content-Type": "application/octet-stream"}
+		total := length
+		if form {
+			pre, post := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f.bin\"\r\n\r\n", "\r\n--x--\r\n"
+			body = io.MultiReader(strings.NewReader(pre), body, strings.NewReader(post))
+			hdr["Content-Type"], total = "multipart/form-data; boundary=x", length+int64(len(pre)+len(post))
+		}
+		if _, err := c.do("POST", t.Data.TransferURL+"?"+q.Encode(), hdr, body, total); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendTus sends a file by tus, so much of it with each PATCH.
+func (c *client) sendTus(size, piece int64, seed uint64) error {
+	hdr := map[string]string{"X-Api-Key": c.hdr["x-api-key"], "Tus-Resumable": "1.0.0", "Upload-Length": fmt.Sprint(size)}
+	req, err := http.NewRequestWithContext(context.Background(), "POST", c.base+"/files", http.NoBody)
+	if err != nil {
+		return err
+	}
+	for k, v := range hdr {
+		req.Header.Set(k, v)
+	}
+	r, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	_ = r.Body.Close()
+	at := r.Header.Get("Location")
+	delete(hdr, "Upload-Length")
+	hdr["Content-Type"] = "application/offset+octet-stream"
+	for off := int64(0); off < size; off += piece {
+		hdr["Upload-Offset"] = fmt.Sprint(off)
+		n := min(piece, size-off)
+		if _, err := c.do("PATCH", at, hdr, &src{seed: seed, off: off, n: n}, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // links gives where a finished transfer can be downloaded: one file, or all as zip.
 func (c *client) link(t wtTransfer, file int) (string, error) {
 	hc := *c.http

@@ -72,6 +72,7 @@ func run() error {
 		{[]string{"U1", "D1"}, (*bench).single},
 		{[]string{"U3", "D2"}, (*bench).four},
 		{[]string{"U4"}, (*bench).completes},
+		{[]string{"U5"}, (*bench).others},
 		{[]string{"D4"}, (*bench).encrypted},
 		{[]string{"Z1", "Z2"}, (*bench).zips},
 		{[]string{"S1", "S2"}, (*bench).small},

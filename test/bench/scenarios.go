@@ -202,6 +202,52 @@ func (b *bench) upDown(m series, s *running, c *client, seed uint64) error {
 	return nil
 }
 
+// others: a file by Filemail's chunks, raw and in forms, and by tus, one after the other
+// over one connection, against our own PUT of one part.
+func (b *bench) others() error {
+	m := series{}
+	err := b.together(1, []peer{ferry(false)}, func(s *running, c *client, round int) error {
+		seed := uint64(round)
+		ways := []struct {
+			name string
+			send func() error
+		}{
+			{"put", func() error {
+				t, err := c.create(1, b.size)
+				if err != nil {
+					return err
+				}
+				u, err := c.partURL(t, 0, 1)
+				if err != nil {
+					return err
+				}
+				return c.put(u, seed, 0, b.size)
+			}},
+			{"chunks", func() error { return c.sendChunks(b.size, 5_000_000, seed, false) }},
+			{"large chunks", func() error { return c.sendChunks(b.size, 50_000_000, seed, false) }},
+			{"forms", func() error { return c.sendChunks(b.size, 5_000_000, seed, true) }},
+			{"tus", func() error { return c.sendTus(b.size, b.size, seed) }},
+			{"tus pieces", func() error { return c.sendTus(b.size, 5_000_000, seed) }},
+		}
+		for i := range ways {
+			w := ways[(i+round)%len(ways)]
+			cost, err := timed(s, func() (int64, error) { return b.size, w.send() })
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			b.record(m, s, w.name, cost)
+			wipe(s)
+		}
+		return nil
+	})
+	m.ratio("U5", "Filemail chunks of 5 MB, CPU-s/GiB against our own PUT", "ferry chunks cpu", "ferry put cpu", 1.3, 1.1)
+	m.ratio("U5", "the same, chunks of 50 MB", "ferry large chunks cpu", "ferry put cpu", 1.3, 1.1)
+	m.ratio("U5", "the same, chunks of 5 MB in multipart forms", "ferry forms cpu", "ferry put cpu", 1.3, 1.1)
+	m.ratio("U5", "tus, one PATCH", "ferry tus cpu", "ferry put cpu", 1.3, 1.1)
+	m.ratio("U5", "tus, a PATCH for each 5 MB", "ferry tus pieces cpu", "ferry put cpu", 1.3, 1.1)
+	return err
+}
+
 // four: one file over four connections by all of WeTransfer's calls, and back in
 // four ranges; nginx has four files instead.
 func (b *bench) four() error {

@@ -40,9 +40,9 @@ func TestFaults(t *testing.T) {
 		reached := make(chan struct{})
 		k.reached = reached
 		k.troubled = true
+		stopped := make(chan struct{})
 		text := strace(t, node, func() {
 			k.begin()
-			stopped := make(chan struct{})
 			go func() {
 				k.workers.Wait()
 				close(stopped)
@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 			}
 			node.Kill()
 		}
-		k.workers.Wait()
+		<-stopped
 		k.api.http.CloseIdleConnections()
 		client.CloseIdleConnections()
 		if kill || !up {

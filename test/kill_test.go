@@ -56,6 +56,7 @@ const (
 // A tracked sending is one with what is known of it.
 type tracked struct {
 	*sending
+	made   *mark
 	files  []trackedFile
 	sealed mark
 }
@@ -75,6 +76,7 @@ type killing struct {
 	mu       sync.Mutex // guards the rest
 	rnd      *rand.Rand
 	creating bool
+	small    bool // no file is larger than 100 kB
 	killed   bool
 	troubled bool        // system calls fail: see TestFaults
 	refused  map[int]int // how often each status was answered meanwhile
@@ -165,7 +167,8 @@ func (k *killing) next() (s *step, wait bool) {
 	}
 	if k.creating && open < 6 {
 		d, files := dialects[k.rnd.IntN(len(dialects))], k.choose()
-		steps = append(steps, step{new(mark), func() error { return k.create(d, files) }})
+		made := new(mark)
+		steps = append(steps, step{made, func() error { return k.create(d, files, made) }})
 	}
 	if len(steps) == 0 {
 		return nil, k.flight > 0
@@ -180,7 +183,7 @@ func (k *killing) next() (s *step, wait bool) {
 func (k *killing) choose() (files []content) {
 	for i := range 1 + k.rnd.IntN(4) {
 		size := 1 + k.rnd.Int64N(100_000)
-		if k.rnd.IntN(4) == 0 {
+		if k.rnd.IntN(4) == 0 && !k.small {
 			size = 1 + k.rnd.Int64N(16*mib)
 		}
 		files = append(files, content{fmt.Sprintf("file %d.bin", i), size, k.rnd.Uint64N(1 << 20)})
@@ -188,12 +191,12 @@ func (k *killing) choose() (files []content) {
 	return files
 }
 
-func (k *killing) create(d dialect, files []content) error {
+func (k *killing) create(d dialect, files []content, made *mark) error {
 	s, err := d.begin(k.api, files...)
 	if err != nil {
 		return err
 	}
-	sent := &tracked{sending: s}
+	sent := &tracked{sending: s, made: made}
 	for _, f := range s.items {
 		sent.files = append(sent.files, trackedFile{item: f, parts: make([]mark, f.parts)})
 	}

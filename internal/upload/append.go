@@ -106,7 +106,7 @@ func (s *Service) Append(ctx context.Context, a Append) (*File, int64, error) {
 	}
 	ap := &appending{Service: s, a: a, f: f, end: e, left: a.Length}
 	err = ap.run(ctx)
-	if offsetErr := ap.after(ctx); err == nil {
+	if offsetErr := ap.after(ctx, err); err == nil {
 		err = offsetErr
 	}
 	return ap.f, ap.offset, err
@@ -172,8 +172,21 @@ type end struct {
 	ragged bool
 }
 
-// end reads the parts of f up to the first hole.
+// end finds the first hole of f. Where there is none, as always while nobody else sends
+// the file, the counters and the last part tell.
 func (s *Service) end(ctx context.Context, f *File) (e end, err error) {
+	if f.Parts > 1 {
+		last, err := s.store.Parts(ctx, f.Key, f.Parts-1, 2)
+		if err != nil {
+			return e, err
+		}
+		if len(last) == 1 && last[0].Number == f.Parts {
+			before := f.Got - last[0].Length
+			if f.Planned() == 0 || before == int64(f.Parts-1)*f.Chunk && last[0].Length <= f.span(f.Parts) {
+				return end{offset: f.Got, number: f.Parts, last: last[0]}, nil
+			}
+		}
+	}
 	for {
 		parts, err := s.store.Parts(ctx, f.Key, e.number, 1000)
 		if err != nil {
@@ -575,7 +588,10 @@ func (ap *appending) drop(ctx context.Context, g grown) {
 }
 
 // after finds out where the bytes end now. Others may have filled what comes behind.
-func (ap *appending) after(ctx context.Context) error {
+func (ap *appending) after(ctx context.Context, err error) error {
+	if err == nil && ap.f.State == Open && ap.f.Parts == ap.number {
+		return nil // there are no others
+	}
 	f, offset, err := ap.offsetOf(context.WithoutCancel(ctx), ap.a.Account, ap.a.File)
 	if err != nil {
 		return err

@@ -189,9 +189,11 @@ func (h *Handler) authenticate(r *http.Request) (account.Actor, error) {
 
 func fileUnknown() error { return fault.New(fault.NotFound, "file_unknown", "no such file") }
 
-// own gives f if the caller may send it: what the key itself made, and what belongs to
-// its account at large.
-func (h *Handler) own(r *request, f *upload.File, err error) error {
+// own returns nil if the caller may send the file: what the key itself made, and what
+// belongs to its account at large. It is asked first of all, as who asks the engine for
+// a file stops whoever is sending it.
+func (h *Handler) own(r *request) error {
+	f, err := h.Uploads.File(r.Context(), r.actor.Account, r.file)
 	if err == nil {
 		if o := f.Home.Owner; f.State == upload.Deleted || o.Room != "" && o.Room != r.actor.Room {
 			err = fileUnknown()
@@ -200,16 +202,19 @@ func (h *Handler) own(r *request, f *upload.File, err error) error {
 	if fault.Is(err, "file_unknown") {
 		return h.Misses.Count(r.Context(), fileUnknown())
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return f.Home.Alive(h.Now())
 }
 
 // look tells how far a file is.
 func (h *Handler) look(r *request) error {
-	f, offset, err := h.Uploads.Offset(r.Context(), r.actor.Account, r.file)
-	if err := h.own(r, f, err); err != nil {
+	if err := h.own(r); err != nil {
 		return err
 	}
-	if err := f.Home.Alive(h.Now()); err != nil {
+	f, offset, err := h.Uploads.Offset(r.Context(), r.actor.Account, r.file)
+	if err != nil {
 		return err
 	}
 	if err := h.open(r, f); err != nil {
@@ -258,12 +263,12 @@ func made(f *upload.File) bool { return f.Ident == madeHere }
 // terminate takes a file back. One of another door's loses what was sent of it; when it
 // is complete it is that door's to delete.
 func (h *Handler) terminate(r *request) error {
-	ctx := context.WithoutCancel(r.Context())
-	f, _, err := h.Uploads.Offset(ctx, r.actor.Account, r.file) // who still sends it is stopped
-	if err := h.own(r, f, err); err != nil {
+	if err := h.own(r); err != nil {
 		return err
 	}
-	if err := f.Home.Alive(h.Now()); err != nil {
+	ctx := context.WithoutCancel(r.Context())
+	f, _, err := h.Uploads.Offset(ctx, r.actor.Account, r.file) // who still sends it is stopped
+	if err != nil {
 		return err
 	}
 	if made(f) {

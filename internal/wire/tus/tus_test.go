@@ -318,6 +318,26 @@ func TestTusPatch(t *testing.T) {
 		d.patch(at, 4, []byte("o")).want(t, 204, "Upload-Complete", "?1")
 		d.holds(at, []byte("hello"))
 	})
+	t.Run("nobody else stops it", func(t *testing.T) {
+		secret, _, err := d.accounts.CreateKeyFor(t.Context(), d.owner, account.NewKey{Name: "one more"})
+		d.must(err)
+		at := d.send("POST", "/files", header{"Upload-Length", "10"}, nil).Header.Get("Location")
+		body, sender := io.Pipe()
+		answered := make(chan answer)
+		go func() {
+			answered <- d.send("PATCH", at, header{"Content-Type", appendType, "Upload-Offset", "0"}, body)
+		}()
+		_, _ = sender.Write([]byte("hello"))
+		for _, key := range []string{stranger, string(secret)} {
+			d.send("HEAD", at, header{"X-Api-Key", key}, nil).want(t, 404)
+			d.send("PATCH", at, header{"X-Api-Key", key, "Content-Type", appendType, "Upload-Offset", "0"}, strings.NewReader("x")).want(t, 404)
+			d.send("DELETE", at, header{"X-Api-Key", key}, nil).want(t, 404)
+		}
+		_, _ = sender.Write([]byte("world"))
+		_ = sender.Close()
+		(<-answered).want(t, 204, "Upload-Complete", "?1")
+		d.holds(at, []byte("helloworld"))
+	})
 	t.Run("expired", func(t *testing.T) {
 		at := d.send("POST", "/files", header{"Upload-Length", "5"}, nil).Header.Get("Location")
 		d.now = d.now.Add(8 * 24 * time.Hour)

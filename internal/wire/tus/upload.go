@@ -124,8 +124,11 @@ func (h *Handler) append(r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := h.own(r); err != nil {
+		return err
+	}
 	f, now, err := h.take(r, r.file, *offset, l, sum)
-	if err := h.own(r, f, err); err != nil {
+	if err != nil {
 		return err
 	}
 	h.tell(r, f, now)

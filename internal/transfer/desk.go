@@ -133,24 +133,34 @@ type Form struct {
 	Portal       string // where it is handed in to one: whose it is receives it
 }
 
+// Check tells all that is wrong with the form but for its addresses, as HandIn would:
+// Invalid with Fields.
+func (f *Form) Check() error { return f.wrong().err() }
+
+func (f *Form) wrong() (w wrong) {
+	w.text("subject", f.Subject, maxSubject)
+	w.text("message", f.Message, maxMessage)
+	w.text("source", f.Source, maxSource)
+	if f.Days != nil {
+		w.days(*f.Days)
+	}
+	w.downloads(f.MaxDownloads)
+	w.password(f.Password)
+	if f.Announced < 0 {
+		w.add("transfersize", "size_invalid", "must be a number of bytes")
+	}
+	return w
+}
+
 // HandIn makes a transfer without files. Faults: Invalid with Fields; Conflict
 // "too_many_recipients", Forbidden "feature_not_allowed", TooLarge
 // "transfer_too_large" or "portal_too_large", Throttled "transfers_a_day" by the rules;
 // Full "disk_full".
 func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (*Transfer, error) {
-	var w wrong
+	w := f.wrong()
 	now, days := d.now(), r.DefaultDays
 	if f.Days != nil {
 		days = *f.Days
-	}
-	w.text("subject", f.Subject, maxSubject)
-	w.text("message", f.Message, maxMessage)
-	w.text("source", f.Source, maxSource)
-	w.days(days)
-	w.downloads(f.MaxDownloads)
-	w.password(f.Password)
-	if f.Announced < 0 {
-		w.add("transfersize", "size_invalid", "must be a number of bytes")
 	}
 	sender, to := w.address("from", f.Sender), w.addresses("to", f.To)
 	if err := w.err(); err != nil {

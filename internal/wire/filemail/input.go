@@ -75,6 +75,19 @@ func (in *input) wrong(name, code, format string, args ...any) {
 	}
 }
 
+// also notes what the core found wrong with properties, beside what is known; what else
+// it says is given back.
+func (in *input) also(err error) error {
+	f, is := errors.AsType[*fault.Error](err)
+	if !is || len(f.Fields) == 0 {
+		return err
+	}
+	for _, field := range f.Fields {
+		in.wrong(field.Name, field.Code, "%s", field.Msg)
+	}
+	return nil
+}
+
 // get finds a property; names are those of the documents, in their case.
 func (in *input) get(name string) value { return in.find(lower(name)) }
 

@@ -89,6 +89,9 @@ func (h *Handler) initialize(c *call) (any, error) {
 	if !c.classic { // pyfilemail leaves it out
 		in.require("subject")
 	}
+	in.also(f.Check())
+	to, unfit := h.cfg.Contacts.Expand(ctx, c.who.Account, entries)
+	unfit = in.also(unfit)
 	if err := in.err(); err != nil {
 		return nil, err
 	}
@@ -99,23 +102,27 @@ func (h *Handler) initialize(c *call) (any, error) {
 	if err != nil {
 		return nil, h.countGuest(c, err)
 	}
+	if unfit != nil {
+		return nil, unfit
+	}
 	f.Sender = sender
-	var to *inbox.Portal
 	if f.Portal != "" {
-		if to, err = h.cfg.Portals.Open(ctx, inbox.ID(f.Portal)); err != nil {
+		portal, err := h.cfg.Portals.Open(ctx, inbox.ID(f.Portal))
+		if err != nil {
 			return nil, h.cfg.Misses.Count(ctx, err)
 		}
 		// From here on it is its receiver's: their plan bounds it, their storage takes it.
-		owner, entries = account.Owner{Account: to.Owner}, to.To
+		owner, to = account.Owner{Account: portal.Owner}, portal.To
 	}
-	if f.To, err = h.recipients(c, entries, from, sender); err != nil {
+	if err := h.allowed(ctx, to, from, sender); err != nil {
 		return nil, err
 	}
+	f.To = to
 	rules, err := h.cfg.Policy.Rules(ctx, owner.Account)
 	if err != nil {
 		return nil, err
 	}
-	if to != nil {
+	if f.Portal != "" {
 		// What counts how much they send does not count what they are sent.
 		rules.Daily, rules.MaxRecipients = 0, len(f.To)
 	}
@@ -163,13 +170,18 @@ func (h *Handler) recipients(c *call, entries []string, others ...string) ([]str
 	if err != nil {
 		return nil, err
 	}
+	return to, h.allowed(ctx, to, others...)
+}
+
+// allowed refuses addresses that are blocked; of the others, some may be empty.
+func (h *Handler) allowed(ctx context.Context, to []string, others ...string) error {
 	ask := append([]string(nil), to...)
 	for _, a := range others {
 		if a != "" {
 			ask = append(ask, a)
 		}
 	}
-	return to, h.cfg.Policy.Check(ctx, ask...)
+	return h.cfg.Policy.Check(ctx, ask...)
 }
 
 // source is by which program the call was made, as it says itself: in 2.0 Filemail's

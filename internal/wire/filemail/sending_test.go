@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,24 @@ func TestInitialize(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestInitializeTellsAllAtOnce: what the door sees of itself, what an address book
+// says, and the rules of the core.
+func TestInitializeTellsAllAtOnce(t *testing.T) {
+	s := newSender(t)
+	got := s.json("ada", "POST", "/transfer/initialize", "subject", "", "days", 0, "to", []string{"nobody at all"}, "password", 5)
+	got.want(400, "InvalidParameter")
+	var names []string
+	all, _ := got.at("validationerrors").([]any)
+	for i := range all {
+		names = append(names, got.str("validationerrors", i, "propertyName")+" "+got.str("validationerrors", i, "errorCode"))
+	}
+	slices.Sort(names)
+	const want = "days InvalidParameter, password InvalidParameter, subject InputParameterMissing, to InvalidEmail"
+	if names := strings.Join(names, ", "); names != want {
+		t.Errorf("wrong are %s; want %s", names, want)
 	}
 }
 

@@ -218,7 +218,8 @@ func missing(id blob.ID) error {
 // classify says in the words of blob.Store what the system said.
 func classify(err error, doing string, id blob.ID) error {
 	if isFull(err) {
-		return fault.Wrap(fault.Full, "disk_full", err, "no room left to %s blob %s", doing, id)
+		err = fmt.Errorf("%s blob %s: %w", doing, id, err) // the blob's name is for the log alone
+		return fault.Wrap(fault.Full, "disk_full", err, "there is no room left")
 	}
 	return fmt.Errorf("%s blob %s: %w", doing, id, err)
 }

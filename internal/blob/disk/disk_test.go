@@ -432,6 +432,9 @@ func TestFullDisk(t *testing.T) {
 				if fault.KindOf(err) != fault.Full || fault.CodeOf(err) != "disk_full" {
 					t.Errorf("%v, want full (disk_full)", err)
 				}
+				if f, is := errors.AsType[*fault.Error](err); is && strings.Contains(f.Msg, string(id)) {
+					t.Errorf("callers are told %q: how blobs are named is not theirs to know", f.Msg)
+				}
 				full.Store(false)
 				err = blobtest.Write(t.Context(), s, id, []byte("x"), 0)
 				if final := strings.Contains(failing, "ync"); final != fault.Is(err, "sync_failed") || !final && err != nil {

@@ -334,6 +334,7 @@ func (h *Handler) newCall(w http.ResponseWriter, r *http.Request) *call {
 		c.classic = c.route.classic
 	} else {
 		c.classic = r.URL.Path == classicPrefix || strings.HasPrefix(r.URL.Path, classicPrefix+"/")
+		c.classic = c.classic && r.URL.Path != filePath // by whatever method
 	}
 	if c.classic {
 		if query, err := parseParams(r.URL.RawQuery); err == nil {

@@ -14,6 +14,7 @@ func TestUnknownPaths(t *testing.T) {
 	w := newWorld(
 		t, post("/transfer/initialize", needsKey, whoami), classic("/api/transfer/get", needsCaller, whoami),
 		route{method: "GET", pattern: "/file/{file}", needs: needsUser, call: whoami},
+		route{method: "GET", pattern: filePath, stream: func(*call) error { return nil }},
 	)
 	for _, tt := range []struct {
 		name, method, path string
@@ -27,12 +28,18 @@ func TestUnknownPaths(t *testing.T) {
 		{"another method of a classic call", "PUT", "/api/transfer/get", 400, "InvalidRequest", "GET, POST"},
 		{"another method is no way to ask whether an id is there", "POST", "/file/x", 400, "InvalidRequest", "GET"},
 		{"an id that is no text", "GET", "/file/%00", 404, "NotFound", ""},
+		{"another method of a download", "POST", filePath, 400, "InvalidRequest", "GET"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := w.do(tt.method, tt.path, "")
 			got.want(tt.status, tt.word)
 			if allow := got.header.Get("Allow"); allow != tt.allow {
 				t.Errorf("Allow is %q, want %q", allow, tt.allow)
+			}
+			// Downloads are under /api, and answered in the words of 2.0.
+			_, classic := got.at().(map[string]any)["method"]
+			if want := strings.HasPrefix(tt.path, "/api/") && tt.path != filePath; classic != want {
+				t.Errorf("in the words of the classic API: %v, want %v: %s", classic, want, got.body)
 			}
 		})
 	}

@@ -56,6 +56,13 @@ var uploadNames = []string{
 	"chunk", "chunks", "chunksize", "chunkoffset", "totalsize", "md5",
 }
 
+// placeNames are those that say where bytes go, and what they must be. One that is
+// given twice as different things is refused, wherever it stands: of two readers, each
+// would take another one for it.
+var placeNames = []string{
+	"transferid", "transferkey", "fileid", "chunk", "chunks", "chunksize", "chunkoffset", "totalsize", "md5",
+}
+
 // readUpload reads a request to the upload URL up to its bytes. Those are the body
 // as it is, whatever its content type; or, of multipart/form-data, the one file.
 //
@@ -100,6 +107,12 @@ func newUpload(query, fields params, filename string, length int64, body io.Read
 		}
 		return value{texts: fields[name]}
 	}}
+	for _, name := range placeNames {
+		all := append(append([]string(nil), query[name]...), fields[name]...)
+		if slices.ContainsFunc(all, func(s string) bool { return s != all[0] }) {
+			in.wrong(name, codeValue, "is given twice, and not as the same")
+		}
+	}
 	u := &upload{
 		transfer: in.line("transferid", 64),
 		key:      account.Secret(in.uuid("transferkey")),
@@ -113,7 +126,27 @@ func newUpload(query, fields params, filename string, length int64, body io.Read
 	if err := in.err(); err != nil {
 		return nil, err
 	}
+	if length == unknown && u.length != unknown {
+		u.body = &planned{body, u.length, 0}
+	}
 	return u, nil
+}
+
+// planned is a body that ends by itself, in a form or by HTTP's chunks, and whose length
+// its sender's parameters tell. One that is shorter has arrived as it was sent: to send
+// it again would not help, as it would where a connection broke.
+type planned struct {
+	io.Reader
+	want, got int64
+}
+
+func (p *planned) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	p.got += int64(n)
+	if err == io.EOF && p.got < p.want {
+		err = fault.New(fault.Invalid, "chunk_length", "the body has %d bytes, and should have %d", p.got, p.want)
+	}
+	return n, err
 }
 
 // readName reads the file's name. Uploaders other than Filemail's call it name or

@@ -80,7 +80,7 @@ func (h *Handler) page(find find) wire.HandlerFunc {
 			return nil
 		}
 		h.wait(w)
-		if err := h.writePage(w, h.sharePage(v, p, links), p, v.root); err != nil {
+		if err := h.writePage(w, h.sharePage(r, v, p, links), p, v.root); err != nil {
 			// Half a page must not look like a whole one.
 			if ctx.Err() == nil {
 				h.cfg.Log.WarnContext(ctx, "page broke off", "cause", err)
@@ -100,7 +100,7 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 	for files := range slices.Chunk(p.Files, rowStep) {
 		rows = rows[:0]
 		for _, f := range files {
-			rows = append(rows, row{fileURL(root, f), f.Name, ending(f.Name), words.Size(f.Size)})
+			rows = append(rows, row{fileURL(root, f), f.Name, ending(f.Name), view.Words.Size(f.Size)})
 		}
 		h.wait(w)
 		if err := h.pages.ExecuteTemplate(out, "rows", rows); err != nil {
@@ -113,50 +113,50 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 	return out.Flush()
 }
 
-func (h *Handler) sharePage(v *visit, p *archive.Parcel, links []*board.Link) *sharePage {
-	sh, root := v.Share, v.root
+func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links []*board.Link) *sharePage {
+	sh, root, say := v.Share, v.root, h.say(r)
 	now := h.cfg.Now()
 	title := words.Shown(sh.Name)
 	if strings.TrimSpace(title) == "" {
-		title = h.words.FilesForYou
+		title = say.FilesForYou
 	}
 	page := &sharePage{
-		frame:   h.frame(title),
+		frame:   h.frame(r, title),
 		Sender:  shownSender(v.sender),
 		Message: strings.TrimSpace(words.ShownLines(sh.Message)),
-		Count:   h.words.FilesCount(len(p.Files)),
-		Size:    words.Size(p.Size),
+		Count:   say.FilesCount(len(p.Files)),
+		Size:    say.Size(p.Size),
 		Files:   len(p.Files),
-		Private: h.words.PrivateLink,
+		Private: say.PrivateLink,
 	}
 	if page.Way = 2; !sh.Permanent() {
 		page.Way = way(sh, now)
-		page.Until, page.UntilISO = h.words.Moment(sh.ExpiresAt), sh.ExpiresAt.UTC().Format(time.RFC3339)
-		page.Left = h.words.TimeLeft(sh.ExpiresAt.Sub(now))
+		page.Until, page.UntilISO = say.Moment(sh.ExpiresAt), sh.ExpiresAt.UTC().Format(time.RFC3339)
+		page.Left = say.TimeLeft(sh.ExpiresAt.Sub(now))
 	}
 	if v.to != nil {
-		page.Private = h.words.OwnLink
+		page.Private = say.OwnLink
 	}
 	if sh.Idle > 0 {
-		page.Keeping = h.words.BoardKeeping
+		page.Keeping = say.BoardKeeping
 	}
 	switch len(p.Files) {
 	case 0:
 	case 1:
 		f := p.Files[0]
-		page.Main = &mainButton{fileURL(root, f), h.words.DownloadOne, words.Size(f.Size)}
+		page.Main = &mainButton{fileURL(root, f), say.DownloadOne, say.Size(f.Size)}
 	default:
 		page.Main = &mainButton{
 			URL:   root + "/zip/" + url.PathEscape(p.Name),
-			Label: h.words.DownloadAll,
-			Note:  h.words.AsZip + ", " + words.Size(p.ZipSize()),
+			Label: say.DownloadAll,
+			Note:  say.AsZip + ", " + say.Size(p.ZipSize()),
 		}
 	}
 	for _, l := range links {
 		page.Links = append(page.Links, showLink(l))
 	}
 	if len(links) > 0 {
-		page.Count += ", " + h.words.LinksCount(len(links))
+		page.Count += ", " + say.LinksCount(len(links))
 	}
 	return page
 }

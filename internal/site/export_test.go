@@ -1,10 +1,13 @@
 package site
 
-import "github.com/ferry-server/ferry/internal/archive"
+import (
+	"github.com/ferry-server/ferry/internal/archive"
+	"github.com/ferry-server/ferry/internal/words"
+)
 
 // ForgetParcels forgets what was laid out, as if the node had just started.
 func (h *Handler) ForgetParcels() {
-	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, h.words.Nameless, h.cfg.Name)
+	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, words.English().Nameless, h.cfg.Name)
 }
 
 // AssetRoot is the address that the names of assets go behind.

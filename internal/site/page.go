@@ -29,11 +29,15 @@ type frame struct {
 	Title  string
 	Assets string
 	Way    int // how far the ferry is across, in tenths
+
+	Languages []words.Language
 }
 
-func (h *Handler) frame(title string) frame {
+func (h *Handler) frame(r *http.Request, title string) frame {
+	say := h.say(r)
 	return frame{
-		Words: h.words, Site: h.cfg.Name, Home: h.words.HomeOf(h.cfg.Name), Title: title, Assets: h.assets.root(), Way: 8,
+		Words: say, Site: h.cfg.Name, Home: say.HomeOf(h.cfg.Name), Title: title, Assets: h.assets.root(), Way: 8,
+		Languages: words.Languages(),
 	}
 }
 

@@ -34,7 +34,7 @@ func TestPageShowsTheTransfer(t *testing.T) {
 	w.wait(24 * time.Hour)
 	page := w.get(downloads(tr), http.StatusOK)
 	for _, want := range []string{
-		`<html lang="en">`, `<h1 dir="auto">Summer &lt;b&gt;on&lt;/b&gt; Skye</h1>`, "Dear Mara,\nhere they are.",
+		`<html lang="en" dir="ltr">`, `<h1 dir="auto">Summer &lt;b&gt;on&lt;/b&gt; Skye</h1>`, "Dear Mara,\nhere they are.",
 		"2 files", "1.5 kB", `<time datetime="2026-11-28T14:35:17Z">28 November 2026, 14:35 UTC</time>`, "(6 days left)",
 		`data-file="a.jpg"`, `data-file="the film.mov"`, "5 bytes", `class="ferry way-1"`, `<meta name="csrf-token" content="`,
 		`href="` + downloads(tr) + "/file/" + string(files[1].ID) + `/the%20film.mov"`,

@@ -85,12 +85,12 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.refuseJSON(w, r, status, request, err)
 		return
 	}
-	told := h.words.Problem(fault.KindOf(err), fault.CodeOf(err))
+	told := h.say(r).Problem(fault.KindOf(err), fault.CodeOf(err))
 	shown := h.show(w, r, status, "problem", struct {
 		frame
 		Text    string
 		Request string
-	}{h.frame(told.Title), told.Text, request})
+	}{h.frame(r, told.Title), told.Text, request})
 	if shown != nil { // our template is broken, and with it every other page
 		h.cfg.Log.ErrorContext(r.Context(), "page failed", "request", request, "cause", shown)
 		secure(head)

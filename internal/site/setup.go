@@ -43,7 +43,7 @@ func (h *Handler) setupForm(w http.ResponseWriter, r *http.Request) error {
 	if !open || len(r.PathValue("token")) != account.SetupTokenLen {
 		return errUnknownPath
 	}
-	return h.show(w, r, http.StatusOK, "setup", h.setupPage("", nil))
+	return h.show(w, r, http.StatusOK, "setup", h.setupPage(r, "", nil))
 }
 
 // setup makes the first admin, and shows their key this once.
@@ -66,26 +66,27 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 	case kind == fault.NotFound:
 		return h.cfg.Misses.Count(r.Context(), errUnknownPath)
 	case kind == fault.Invalid || fault.Is(err, "email_taken"):
-		return h.show(w, r, statusOf(err), "setup", h.setupPage(email, err))
+		return h.show(w, r, statusOf(err), "setup", h.setupPage(r, email, err))
 	default:
 		return err
 	}
-	return h.show(w, r, http.StatusOK, "ready", readyPage{h.frame(h.words.ReadyTitle), h.cfg.BaseURL, string(key)})
+	return h.show(w, r, http.StatusOK, "ready", readyPage{h.frame(r, h.say(r).ReadyTitle), h.cfg.BaseURL, string(key)})
 }
 
-func (h *Handler) setupPage(email string, err error) setupPage {
-	p := setupPage{frame: h.frame(h.words.SetupTitle), Email: email, MinPassword: account.MinPassword}
+func (h *Handler) setupPage(r *http.Request, email string, err error) setupPage {
+	say := h.say(r)
+	p := setupPage{frame: h.frame(r, say.SetupTitle), Email: email, MinPassword: account.MinPassword}
 	p.Way = 0
 	if fault.Is(err, "email_taken") {
-		p.EmailWrong = h.words.Wrong["email_taken"]
+		p.EmailWrong = say.Wrong["email_taken"]
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		for _, field := range f.Fields {
 			switch field.Name {
 			case "email":
-				p.EmailWrong = h.words.Wrong[field.Code]
+				p.EmailWrong = say.Wrong[field.Code]
 			case "password":
-				p.PasswordWrong = h.words.Wrong[field.Code]
+				p.PasswordWrong = say.Wrong[field.Code]
 			}
 		}
 	}

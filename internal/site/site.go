@@ -60,7 +60,6 @@ type Handler struct {
 	cfg    Config
 	router *wire.Router
 	codes  *wire.Router // for short links; the other paths are none of its business
-	words  *words.Pages
 	pages  *template.Template
 	assets *assets
 
@@ -77,7 +76,7 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	h := &Handler{cfg: c, words: words.English(), pages: parsePages(), assets: loadAssets(), wall: time.Now}
+	h := &Handler{cfg: c, pages: parsePages(), assets: loadAssets(), wall: time.Now}
 	h.router, h.codes = wire.NewRouter(h.routes()...), wire.NewRouter(get("/{code}", h.shortLink))
 	return h
 }
@@ -86,9 +85,9 @@ func New(c Config) *Handler {
 // holds the address may come in.
 func (h *Handler) routes() []wire.Route {
 	return slices.Concat(
-		h.ticketRoutes(session.Register, &h.words.Register, h.finishAccount),
-		h.ticketRoutes(session.Verify, &h.words.Verify, h.verifyAddress),
-		h.ticketRoutes(session.Reset, &h.words.NewPassword, h.resetPassword),
+		h.ticketRoutes(session.Register, func(p *words.Pages) *words.Step { return &p.Register }, h.finishAccount),
+		h.ticketRoutes(session.Verify, func(p *words.Pages) *words.Step { return &p.Verify }, h.verifyAddress),
+		h.ticketRoutes(session.Reset, func(p *words.Pages) *words.Step { return &p.NewPassword }, h.resetPassword),
 		h.fixedRoutes(),
 	)
 }
@@ -141,6 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := errUnknownPath
 	switch m := router.Match(r); {
 	case m.Route != nil:
+		h.keepLanguage(w, r)
 		err = m.Route.Handle(w, r)
 	case len(m.Allowed) > 0:
 		w.Header().Set("Allow", strings.Join(m.Allowed, ", "))
@@ -156,12 +156,12 @@ var errUnknownPath = fault.New(fault.NotFound, "unknown_path", "there is nothing
 // home is the first page.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request) error {
 	h.welcome(w)
-	return h.show(w, r, http.StatusOK, "home", basePage{h.frame(h.words.HomeTitle), h.cfg.BaseURL})
+	return h.show(w, r, http.StatusOK, "home", basePage{h.frame(r, h.say(r).HomeTitle), h.cfg.BaseURL})
 }
 
 // docs is the page for those who write programs.
 func (h *Handler) docs(w http.ResponseWriter, r *http.Request) error {
-	return h.show(w, r, http.StatusOK, "docs", basePage{h.frame(h.words.Docs.Title), h.cfg.BaseURL})
+	return h.show(w, r, http.StatusOK, "docs", basePage{h.frame(r, h.say(r).Docs.Title), h.cfg.BaseURL})
 }
 
 // A basePage is one that says at which address programs find this server.

@@ -26,14 +26,14 @@ var ticketPaths = map[session.Kind]string{
 func TicketPath(k session.Kind, token account.Secret) string { return ticketPaths[k] + string(token) }
 
 // ticketRoutes are the pages of a kind of letter.
-func (h *Handler) ticketRoutes(k session.Kind, step *words.Step, use func(context.Context, account.Secret, account.Secret) error) []wire.Route {
+func (h *Handler) ticketRoutes(k session.Kind, step func(*words.Pages) *words.Step, use func(context.Context, account.Secret, account.Secret) error) []wire.Route {
 	pattern := ticketPaths[k] + "{token}"
 	return []wire.Route{
 		get(pattern, func(w http.ResponseWriter, r *http.Request) error {
-			return h.show(w, r, http.StatusOK, "step", h.stepPage(k, step, nil))
+			return h.show(w, r, http.StatusOK, "step", h.stepPage(r, k, step(h.say(r)), nil))
 		}),
 		{Method: http.MethodPost, Pattern: pattern, Public: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
-			return h.takeStep(w, r, k, step, use)
+			return h.takeStep(w, r, k, step(h.say(r)), use)
 		}},
 	}
 }
@@ -46,12 +46,12 @@ type stepPage struct {
 	MinPassword   int
 }
 
-func (h *Handler) stepPage(k session.Kind, step *words.Step, err error) stepPage {
-	p := stepPage{frame: h.frame(step.Title), Step: step, NewPassword: k == session.Reset, MinPassword: account.MinPassword}
+func (h *Handler) stepPage(r *http.Request, k session.Kind, step *words.Step, err error) stepPage {
+	p := stepPage{frame: h.frame(r, step.Title), Step: step, NewPassword: k == session.Reset, MinPassword: account.MinPassword}
 	p.Way = 5
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		for _, field := range f.Fields {
-			p.PasswordWrong = h.words.Wrong[field.Code]
+			p.PasswordWrong = h.say(r).Wrong[field.Code]
 		}
 	}
 	return p
@@ -75,9 +75,9 @@ func (h *Handler) takeStep(
 	err = use(r.Context(), account.Secret(r.PathValue("token")), account.Secret(form.Get("password")))
 	switch {
 	case err == nil:
-		return h.show(w, r, http.StatusOK, "done", stepPage{frame: h.frame(step.DoneTitle), Step: step})
+		return h.show(w, r, http.StatusOK, "done", stepPage{frame: h.frame(r, step.DoneTitle), Step: step})
 	case fault.KindOf(err) == fault.Invalid:
-		return h.show(w, r, statusOf(err), "step", h.stepPage(k, step, err))
+		return h.show(w, r, statusOf(err), "step", h.stepPage(r, k, step, err))
 	}
 	return h.cfg.Misses.Count(r.Context(), err)
 }

@@ -171,11 +171,11 @@ func (h *Handler) askPassword(w http.ResponseWriter, r *http.Request, v *visit, 
 		}
 		return required
 	}
-	p := unlockPage{frame: h.frame(h.words.UnlockTitle), Sender: shownSender(v.sender)}
+	p := unlockPage{frame: h.frame(r, h.say(r).UnlockTitle), Sender: shownSender(v.sender)}
 	p.Way = 0
 	status := http.StatusOK
 	if wrong != nil {
-		p.Wrong, status = h.words.Wrong[fault.CodeOf(wrong)], statusOf(wrong)
+		p.Wrong, status = h.say(r).Wrong[fault.CodeOf(wrong)], statusOf(wrong)
 	}
 	return h.show(w, r, status, "unlock", p)
 }
@@ -207,11 +207,7 @@ func (h *Handler) unlock(find find) wire.HandlerFunc {
 				h.setCookie(w, "pass", string(pass), v)
 			}
 		}
-		secure(w.Header())
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Location", h.cfg.BaseURL+v.page())
-		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(http.StatusSeeOther)
+		h.leadTo(w, v.page())
 		return nil
 	}
 }

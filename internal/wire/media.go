@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -111,4 +113,32 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// Languages gives the languages of Accept-Language headers, those that are liked best
+// first (RFC 9110, 12.5.4), without those that are not wanted; at most 20.
+func Languages(accept []string) []string {
+	type liked struct {
+		tag string
+		q   float64
+	}
+	var all []liked
+	for _, header := range accept {
+		for element := range quotedFields(header, ',') {
+			tag, params, _ := strings.Cut(element, ";")
+			l := liked{strings.TrimSpace(tag), 1}
+			if key, value, ok := strings.Cut(strings.TrimSpace(params), "="); ok && strings.EqualFold(key, "q") {
+				l.q, _ = strconv.ParseFloat(value, 64) // none: not wanted
+			}
+			if isToken(l.tag) && l.q > 0 && len(all) < 20 {
+				all = append(all, l)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b liked) int { return cmp.Compare(b.q, a.q) })
+	var tags []string
+	for _, l := range all {
+		tags = append(tags, l.tag)
+	}
+	return tags
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestIsJSON(t *testing.T) {
 	for header, want := range map[string]bool{
@@ -80,4 +83,21 @@ func FuzzAccepts(f *testing.F) {
 		}
 		MediaType(accept)
 	})
+}
+
+func TestLanguages(t *testing.T) {
+	for _, tt := range []struct {
+		accept []string
+		want   string
+	}{
+		{nil, ""},
+		{[]string{"de-CH, en;q=0.5 , fr;q=0.8"}, "de-CH fr en"},
+		{[]string{"en;q=0.1", "nl"}, "nl en"},
+		{[]string{"de;q=0, en;q=x, ;q=1, a b"}, ""},
+		{[]string{strings.Repeat("de,", 1000)}, strings.Repeat(" de", 20)[1:]},
+	} {
+		if got := strings.Join(Languages(tt.accept), " "); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.accept, got, tt.want)
+		}
+	}
 }

@@ -1,15 +1,10 @@
 package words
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Letters is what the mails say, in one language. A letter prints every text as
 // it is and escapes it; none holds markup. What a user has written goes through
 // Shown before it comes here.
-//
-// Another language is a function like englishLetters, and a line in catalogues.
 type Letters struct {
 	Lang string // of the html element, and of the header Content-Language
 
@@ -68,16 +63,10 @@ type Asking struct {
 // LettersIn gives the catalogue of letters for a locale, such as "de-CH": in its
 // language where there is one, else in English.
 func LettersIn(locale string) *Letters {
-	language, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(locale), "_", "-"), "-")
-	if letters, ok := catalogues()[language]; ok {
-		return letters()
+	if i := find(locale); i >= 0 {
+		return languages[i].letters()
 	}
 	return englishLetters()
-}
-
-// catalogues holds the languages that there are, by the first part of their locales.
-func catalogues() map[string]func() *Letters {
-	return map[string]func() *Letters{"en": englishLetters}
 }
 
 func englishLetters() *Letters {

@@ -6,22 +6,26 @@ import (
 )
 
 // Every language says everything: a text that was forgotten would be an empty line
-// in somebody's mail, and a function a panic.
-func TestLettersAreComplete(t *testing.T) {
-	for language, letters := range catalogues() {
-		l := letters()
-		if l.Lang != language {
-			t.Errorf("the letters for %s are in %s", language, l.Lang)
+// in somebody's mail or page, and a function a panic.
+func TestCataloguesAreComplete(t *testing.T) {
+	for _, c := range languages {
+		l, p := c.letters(), c.pages()
+		if l.Lang != c.Lang || p.Lang != c.Lang {
+			t.Errorf("the words for %s are in %s and %s", c.Lang, l.Lang, p.Lang)
 		}
-		complete(t, language, reflect.ValueOf(l).Elem())
+		complete(t, c.Lang+" letters", reflect.ValueOf(l).Elem())
+		complete(t, c.Lang+" pages", reflect.ValueOf(p).Elem())
 	}
 }
 
 func complete(t *testing.T, path string, v reflect.Value) {
 	for i := range v.NumField() {
 		name := path + "." + v.Type().Field(i).Name
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		switch f := v.Field(i); f.Kind() {
-		case reflect.String, reflect.Func:
+		case reflect.String, reflect.Func, reflect.Slice, reflect.Map:
 			if f.IsZero() {
 				t.Errorf("%s is missing", name)
 			}

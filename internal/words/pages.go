@@ -1,7 +1,9 @@
 package words
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
@@ -10,7 +12,10 @@ import (
 // Pages is what the web pages say, in one language. A page prints every text as
 // it is and escapes it; none holds markup.
 type Pages struct {
-	Lang string // of the html element
+	Lang     string // of the html element
+	Dir      string // ltr, or rtl where one writes from right to left
+	Language string // label of the choice of languages
+	Size     func(bytes int64) string
 
 	// The page behind a link.
 	FilesForYou  string // the title of a transfer without one
@@ -82,10 +87,64 @@ func (p *Pages) Problem(kind fault.Kind, code string) Problem {
 	return p.problems[kind]
 }
 
+// A Language is one in which pages are written.
+type Language struct {
+	Lang string // as the html element has it
+	Name string // in itself
+}
+
+// A catalogue is what is said in one language.
+type catalogue struct {
+	Language
+	pages   func() *Pages
+	letters func() *Letters
+}
+
+// languages has the catalogues of pages and letters. The first is for those who
+// understand none of them.
+//
+// Another language is a file like german.go, and a line here.
+var languages = []catalogue{
+	{Language{"en", "English"}, English, englishLetters},
+	{Language{"de", "Deutsch"}, germanPages, germanLetters},
+	{Language{"nl", "Nederlands"}, dutchPages, dutchLetters},
+	{Language{"es", "Español"}, spanishPages, spanishLetters},
+	{Language{"nb", "Norsk"}, norwegianPages, norwegianLetters},
+}
+
+// Languages gives those that there are, the main one first.
+func Languages() []Language {
+	all := make([]Language, len(languages))
+	for i, l := range languages {
+		all[i] = l.Language
+	}
+	return all
+}
+
+// find gives the place of the language of a locale, such as "de-CH"; -1 for others.
+func find(locale string) int {
+	lang, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(locale), "_", "-"), "-")
+	if lang == "no" || lang == "nn" {
+		lang = "nb"
+	}
+	return slices.IndexFunc(languages, func(c catalogue) bool { return c.Lang == lang })
+}
+
+// PagesIn gives the catalogue of pages for the first of these locales that there is
+// one for, else the English one.
+func PagesIn(locales ...string) *Pages {
+	for _, locale := range locales {
+		if i := find(locale); i >= 0 {
+			return languages[i].pages()
+		}
+	}
+	return English()
+}
+
 // English is the catalogue of pages in English.
 func English() *Pages {
 	return &Pages{
-		Lang: "en",
+		Lang: "en", Dir: "ltr", Language: "Language", Size: Size,
 
 		FilesForYou:  "Files for you",
 		DownloadAll:  "Download everything",
@@ -99,7 +158,7 @@ func English() *Pages {
 		Nameless:     "file",
 		FilesCount:   func(n int) string { return count(n, "file", "files") },
 		LinksCount:   func(n int) string { return count(n, "link", "links") },
-		TimeLeft:     timeLeft,
+		TimeLeft:     lasting("%s left", "less than a minute left", "day", "days", "hour", "hours", "minute", "minutes"),
 		Moment:       func(t time.Time) string { return Date(t) + ", " + t.UTC().Format("15:04") + " UTC" },
 		SkipToMain:   "Skip to the content",
 		HomeOf:       func(name string) string { return name + ", first page" },
@@ -203,17 +262,4 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
-}
-
-// timeLeft rounds down: nobody comes too late by trusting it.
-func timeLeft(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return count(int(d/(24*time.Hour)), "day", "days") + " left"
-	case d >= time.Hour:
-		return count(int(d/time.Hour), "hour", "hours") + " left"
-	case d >= time.Minute:
-		return count(int(d/time.Minute), "minute", "minutes") + " left"
-	}
-	return "less than a minute left"
 }

@@ -8,6 +8,7 @@
 package words
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -60,14 +61,19 @@ var unseen = &unicode.RangeTable{
 
 // Size names n bytes as people do, in decimal units and at most one decimal:
 // "1.5 GB", "820 kB", "1 byte". A negative n counts as none.
-func Size(n int64) string {
+func Size(n int64) string { return size(n, ".", "byte", "bytes") }
+
+// sizes gives Size in another language.
+func sizes(point, one, many string) func(int64) string {
+	return func(n int64) string { return size(n, point, one, many) }
+}
+
+func size(n int64, point, one, many string) string {
 	switch {
 	case n <= 0:
-		return "0 bytes"
-	case n == 1:
-		return "1 byte"
+		return "0 " + many
 	case n < 1000:
-		return strconv.FormatInt(n, 10) + " bytes"
+		return count(int(n), one, many)
 	}
 	unit, name := int64(1000), 0
 	for tenths(n, unit) >= 10_000 { // rounded first: 999,950 bytes are 1 MB, not 1000 kB
@@ -77,7 +83,7 @@ func Size(n int64) string {
 	t := tenths(n, unit)
 	s := strconv.FormatInt(t/10, 10)
 	if t%10 != 0 {
-		s += "." + strconv.FormatInt(t%10, 10)
+		s += point + strconv.FormatInt(t%10, 10)
 	}
 	return s + [...]string{" kB", " MB", " GB", " TB", " PB", " EB"}[name]
 }
@@ -94,3 +100,31 @@ func tenths(n, unit int64) int64 {
 
 // Date names the day of t in UTC: "28 November 2026".
 func Date(t time.Time) string { return t.UTC().Format("2 January 2006") }
+
+// moments gives a function that names a moment in UTC, of the names of the months and a
+// format in which %[1]d is the day, %[2]s the month, %[3]d the year and %[4]s the time.
+func moments(format string, months ...string) func(time.Time) string {
+	return func(t time.Time) string {
+		t = t.UTC()
+		return fmt.Sprintf(format, t.Day(), months[t.Month()-1], t.Year(), t.Format("15:04"))
+	}
+}
+
+// lasting gives a function that tells a time which is left, rounded down: nobody comes
+// too late by trusting it.
+func lasting(format, less string, day, days, hour, hours, minute, minutes string) func(time.Duration) string {
+	return func(d time.Duration) string {
+		var left string
+		switch {
+		case d >= 48*time.Hour:
+			left = count(int(d/(24*time.Hour)), day, days)
+		case d >= time.Hour:
+			left = count(int(d/time.Hour), hour, hours)
+		case d >= time.Minute:
+			left = count(int(d/time.Minute), minute, minutes)
+		default:
+			return less
+		}
+		return fmt.Sprintf(format, left)
+	}
+}

@@ -59,6 +59,7 @@ var heights = map[string]int{
 	"internal/board":    4,
 	"internal/inbox":    5,
 	"internal/notice":   5, // what is written about transfers
+	"internal/permit":   5, // who may
 
 	// Stores keep, workers carry out.
 	"internal/db":          6,

@@ -32,6 +32,7 @@ import (
 	"github.com/ferry-server/ferry/internal/notice"
 	"github.com/ferry-server/ferry/internal/notify"
 	"github.com/ferry-server/ferry/internal/password"
+	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/server"
 	"github.com/ferry-server/ferry/internal/session"
@@ -178,7 +179,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		BaseURL: baseURL, MaxSize: int64(s.MaxTransferSize), Log: log,
 	})
 	parcels := archive.NewPacker(uploads, words.English().Nameless, siteName)
-	callers := &filemail.People{
+	callers := &permit.People{
 		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
 		Companies: company.NewService(database, accounts, plans, blocks, ids, now),
 	}
@@ -187,13 +188,13 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			return nil, err
 		}
 	}
-	audience := &filemail.Audience{People: callers, Companies: callers.Companies}
+	audience := &permit.Audience{People: callers, Companies: callers.Companies}
 	pages := site.New(site.Config{
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Blobs: blobs, Parcels: parcels, Desk: desk,
 		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	fm := filemail.New(filemail.Config{
-		Gate: callers, Limits: callers, People: callers, Policy: &filemail.Senders{
+		Gate: callers, Limits: callers, People: callers, Policy: &permit.Senders{
 			People: callers, Companies: callers.Companies, Blocks: blocks,
 			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 		},

@@ -7,11 +7,12 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/permit"
 )
 
 func TestAudience(t *testing.T) {
 	w := newTown(t)
-	a := &Audience{People: w.people, Companies: w.companies}
+	a := &permit.Audience{People: w.people, Companies: w.companies}
 	c, err := w.companies.Create(t.Context(), "Acme", "", "", 0)
 	w.must(err)
 	join := func(who *account.Account, admin bool) {
@@ -50,7 +51,7 @@ func TestAudience(t *testing.T) {
 			}
 		})
 	}
-	if _, err := a.Reader(t.Context(), "nobody"); fault.KindOf(err) != fault.NotFound {
+	if _, err := a.Reader(t.Context(), "nobody"); fault.KindOf(err) != fault.Unauthenticated {
 		t.Errorf("an account that went away: %v", err)
 	}
 

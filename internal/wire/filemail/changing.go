@@ -16,7 +16,7 @@ import (
 
 // asker tells whose transfers the caller may change.
 func (h *Handler) asker(c *call) (transfer.Asker, error) {
-	return h.cfg.Policy.Asker(c.r.Context(), c.who)
+	return h.cfg.Policy.Asker(c.r.Context(), c.who.Actor)
 }
 
 // updateTransfer changes what its sender said of a transfer. pyfilemail sends a new

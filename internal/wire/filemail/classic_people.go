@@ -66,7 +66,7 @@ func (h *Handler) classicGetUser(c *call) (any, error) {
 // guestBody has the limits of a guest; all are 0 where guests may not send.
 func (h *Handler) guestBody(c *call) (*userBody, error) {
 	b := &userBody{Membership: "Guest"}
-	_, _, err := h.cfg.Policy.Sender(c.r.Context(), Caller{}, "")
+	_, _, err := h.cfg.Policy.Sender(c.r.Context(), account.Actor{}, "")
 	if fault.KindOf(err) == fault.Unauthenticated {
 		return b, nil
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/permit"
+
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
@@ -37,12 +39,12 @@ type library struct {
 	clock   time.Time
 	from    string // address of the client
 	closed  account.ID
-	readers map[account.ID]Reader
+	readers map[account.ID]permit.Reader
 	tokens  map[account.Secret]account.ID
 }
 
 // Reader and Admits make it a Readers: what closed has sent is for its people alone.
-func (l *library) Reader(_ context.Context, who account.ID) (Reader, error) {
+func (l *library) Reader(_ context.Context, who account.ID) (permit.Reader, error) {
 	return l.readers[who], nil
 }
 
@@ -87,9 +89,9 @@ func newLibrary(t testing.TB) *library {
 	t.Cleanup(func() { _ = d.Close() })
 	l := &library{
 		world: &world{t: t, logged: &bytes.Buffer{}}, db: d, clock: time.Date(2026, 11, 21, 14, 35, 17, 0, time.UTC), from: "192.0.2.7",
-		readers: map[account.ID]Reader{
+		readers: map[account.ID]permit.Reader{
 			"ada": {Address: "ada@ferry.test"}, "bob": {Address: "bob@acme.test"}, "dora": {Address: "dora@acme.test"},
-			"cleo": {Address: "cleo@acme.test", Team: &Team{
+			"cleo": {Address: "cleo@acme.test", Team: &permit.Team{
 				Accounts: []account.ID{"bob", "cleo", "dora"}, Addresses: []string{"bob@acme.test", "cleo@acme.test", "dora@acme.test"},
 			}},
 			"eve": {}, // has not shown that her address is hers

@@ -10,6 +10,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/inbox"
+	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -18,7 +19,7 @@ import (
 // A Readers tells what accounts may read beside what they have sent.
 type Readers interface {
 	// Reader tells it of one account.
-	Reader(ctx context.Context, who account.ID) (Reader, error)
+	Reader(ctx context.Context, who account.ID) (permit.Reader, error)
 
 	// Admits tells whether somebody, "" for nobody, may have what an account has
 	// sent, as far as it is of a company that lets its own people in alone:
@@ -26,26 +27,9 @@ type Readers interface {
 	Admits(ctx context.Context, sender, who account.ID) (own bool, err error)
 }
 
-// A Reader is an account that reads.
-type Reader struct {
-	Address string // verified to be theirs; "": none
-	Company account.CompanyID
-	Team    *Team // of the company that they administer; nil: of none
-}
-
-// A Team are the people of a company.
-type Team struct {
-	Accounts  []account.ID
-	Addresses []string // verified to be theirs
-}
-
-func (t *Team) hasAccount(a account.ID) bool { return t != nil && slices.Contains(t.Accounts, a) }
-
-func (t *Team) hasAddress(a string) bool { return t != nil && slices.Contains(t.Addresses, a) }
-
 // A reading is the reader of a call.
 type reading struct {
-	Reader
+	permit.Reader
 	who account.ID
 }
 
@@ -59,7 +43,7 @@ func (h *Handler) reading(c *call) (reading, error) {
 
 // asker is the reader as who wants to have what is theirs.
 func (r reading) asker() transfer.Asker {
-	return transfer.Asker{Account: r.who, Over: r.Team.hasAccount}
+	return transfer.Asker{Account: r.who, Over: r.Team.HasAccount}
 }
 
 // view decides what the reader sees of a transfer.
@@ -67,7 +51,7 @@ func (r reading) view(t *transfer.Transfer, recipients []*transfer.Recipient, li
 	reader := transfer.Reader{Account: r.who, Address: r.Address, Link: link}
 	if r.Team != nil {
 		reader.Members = func(owner account.ID, address string) bool {
-			return r.Team.hasAccount(owner) || r.Team.hasAddress(address)
+			return r.Team.HasAccount(owner) || r.Team.HasAddress(address)
 		}
 	}
 	return transfer.ViewOf(t, recipients, reader)

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/permit"
+
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
@@ -229,7 +231,7 @@ type Config struct {
 	Limits   Limits
 	Desk     *transfer.Desk
 	Uploads  *core.Service
-	People   *People // for calls about accounts and companies
+	People   *permit.People // for calls about accounts and companies
 	Contacts *contact.Service
 	Portals  *inbox.Service
 	Misses   *wire.Misses

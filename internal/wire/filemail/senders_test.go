@@ -5,17 +5,18 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/plan"
 )
 
-func (w *town) senders(guests bool) *Senders {
-	return &Senders{
+func (w *town) senders(guests bool) *permit.Senders {
+	return &permit.Senders{
 		People: w.people, Companies: w.companies, Blocks: w.blocks, Guests: guests, Now: func() time.Time { return w.now },
 	}
 }
 
-func callerOf(a *account.Account) Caller {
-	return Caller{Actor: account.Actor{Owner: account.Owner{Account: a.ID}}}
+func actorOf(a *account.Account) account.Actor {
+	return account.Actor{Owner: account.Owner{Account: a.ID}}
 }
 
 func TestSender(t *testing.T) {
@@ -37,27 +38,27 @@ func TestSender(t *testing.T) {
 	installation := &account.Account{ID: account.Installation}
 	for _, tt := range []struct {
 		name    string
-		who     Caller
+		who     account.Actor
 		guests  bool
 		claimed string
 		owner   account.ID
 		as      string
 		want    string
 	}{
-		{"an account sends as itself", callerOf(w.ada), false, "", w.ada.ID, "ada@example.org", ""},
-		{"whatever it claims", callerOf(w.ada), false, "boss@example.org", w.ada.ID, "ada@example.org", ""},
-		{"the operator's key may say", callerOf(installation), false, "boss@example.org", account.Installation, "boss@example.org", ""},
-		{"or not", callerOf(installation), false, "", account.Installation, "", ""},
-		{"an account whose address is not verified", callerOf(unverified), true, "", "", "", "conflict email_not_verified"},
-		{"an account whose paid time and grace are over", callerOf(late), true, "", "", "", "conflict account_expired"},
-		{"an account that went away meanwhile", callerOf(&account.Account{ID: "gone"}), true, "", "", "", "not found account_unknown"},
-		{"nobody, where guests may not send", Caller{}, false, "", "", "", "unauthenticated registration_required"},
-		{"nobody, but the address has an account", Caller{}, false, "Ada@example.org", "", "", "unauthenticated login_required"},
-		{"nobody, of a company's domain", Caller{}, false, "x@acme.example", "", "", "unauthenticated registration_required"},
-		{"a guest", Caller{}, true, "x@example.org", account.Guests, "", ""},
-		{"a guest of no address", Caller{}, true, "", account.Guests, "", ""},
-		{"a guest whose address has an account", Caller{}, true, "ada@example.org", "", "", "unauthenticated login_required"},
-		{"a guest of a company's domain", Caller{}, true, "x@acme.example", "", "", "conflict company_account_required"},
+		{"an account sends as itself", actorOf(w.ada), false, "", w.ada.ID, "ada@example.org", ""},
+		{"whatever it claims", actorOf(w.ada), false, "boss@example.org", w.ada.ID, "ada@example.org", ""},
+		{"the operator's key may say", actorOf(installation), false, "boss@example.org", account.Installation, "boss@example.org", ""},
+		{"or not", actorOf(installation), false, "", account.Installation, "", ""},
+		{"an account whose address is not verified", actorOf(unverified), true, "", "", "", "conflict email_not_verified"},
+		{"an account whose paid time and grace are over", actorOf(late), true, "", "", "", "conflict account_expired"},
+		{"an account that went away meanwhile", actorOf(&account.Account{ID: "gone"}), true, "", "", "", "unauthenticated login_token_invalid"},
+		{"nobody, where guests may not send", account.Actor{}, false, "", "", "", "unauthenticated registration_required"},
+		{"nobody, but the address has an account", account.Actor{}, false, "Ada@example.org", "", "", "unauthenticated login_required"},
+		{"nobody, of a company's domain", account.Actor{}, false, "x@acme.example", "", "", "unauthenticated registration_required"},
+		{"a guest", account.Actor{}, true, "x@example.org", account.Guests, "", ""},
+		{"a guest of no address", account.Actor{}, true, "", account.Guests, "", ""},
+		{"a guest whose address has an account", account.Actor{}, true, "ada@example.org", "", "", "unauthenticated login_required"},
+		{"a guest of a company's domain", account.Actor{}, true, "x@acme.example", "", "", "conflict company_account_required"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			owner, as, err := w.senders(tt.guests).Sender(t.Context(), tt.who, tt.claimed)
@@ -120,7 +121,7 @@ func TestAsker(t *testing.T) {
 	s := w.senders(false)
 	asks := func(who, owner *account.Account) bool {
 		t.Helper()
-		a, err := s.Asker(t.Context(), callerOf(who))
+		a, err := s.Asker(t.Context(), actorOf(who))
 		w.must(err)
 		if a.Account != who.ID {
 			t.Errorf("%s asks as %s", who.Email, a.Account)
@@ -133,7 +134,7 @@ func TestAsker(t *testing.T) {
 	if asks(cid, boss) || asks(boss, w.ada) || asks(w.ada, w.bob) {
 		t.Error("somebody has a say over others")
 	}
-	guest, err := s.Asker(t.Context(), callerOf(boss))
+	guest, err := s.Asker(t.Context(), actorOf(boss))
 	if err != nil || guest.Over(account.Guests) || guest.Over(account.Installation) || guest.Over("") {
 		t.Errorf("an admin has a say over what no person sent, %v", err)
 	}

@@ -24,7 +24,7 @@ type Policy interface {
 	// is written to it and nobody is shown it. Unauthenticated "login_required"
 	// or "registration_required", Conflict "company_account_required", for nobody
 	// who may not be a guest; Conflict "email_not_verified" or "account_expired".
-	Sender(ctx context.Context, who Caller, claimed string) (account.Owner, string, error)
+	Sender(ctx context.Context, who account.Actor, claimed string) (account.Owner, string, error)
 
 	// Rules gives the limits of what the account sends.
 	Rules(ctx context.Context, who account.ID) (transfer.Rules, error)
@@ -33,7 +33,7 @@ type Policy interface {
 	Check(ctx context.Context, addresses ...string) error
 
 	// Asker tells whose transfers the caller may change.
-	Asker(ctx context.Context, who Caller) (transfer.Asker, error)
+	Asker(ctx context.Context, who account.Actor) (transfer.Asker, error)
 }
 
 // Bounds on what a call about a transfer may say. What it may be is the core's.
@@ -95,7 +95,7 @@ func (h *Handler) initialize(c *call) (any, error) {
 	if err := in.err(); err != nil {
 		return nil, err
 	}
-	owner, sender, err := h.cfg.Policy.Sender(ctx, c.who, from)
+	owner, sender, err := h.cfg.Policy.Sender(ctx, c.who.Actor, from)
 	if f.Portal != "" && fault.Is(err, "registration_required") {
 		err = nil // a portal is for those who have no account
 	}

@@ -54,9 +54,9 @@ type fixedPolicy struct {
 	guests bool // may send
 }
 
-func (p *fixedPolicy) Sender(_ context.Context, who Caller, claimed string) (account.Owner, string, error) {
+func (p *fixedPolicy) Sender(_ context.Context, who account.Actor, claimed string) (account.Owner, string, error) {
 	switch {
-	case !who.IsNobody():
+	case who.Account != "":
 		return who.Owner, string(who.Account) + "@example.com", nil
 	case p.guests:
 		return account.Owner{Account: guests}, "", nil
@@ -81,7 +81,7 @@ func (p *fixedPolicy) Check(_ context.Context, addresses ...string) error {
 }
 
 // Asker: Bob is the admin of Cid.
-func (p *fixedPolicy) Asker(_ context.Context, who Caller) (transfer.Asker, error) {
+func (p *fixedPolicy) Asker(_ context.Context, who account.Actor) (transfer.Asker, error) {
 	return transfer.Asker{
 		Account: who.Account,
 		Over:    func(a account.ID) bool { return who.Account == "bob" && a == "cid" },

@@ -2,6 +2,7 @@ package filemail
 
 import (
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/wire"
 )
@@ -105,7 +106,7 @@ func (c *call) letterToken() account.Secret {
 func (h *Handler) verifyEmail(c *call) (any, error) {
 	ctx := c.r.Context()
 	if !c.in.has("token") && !c.who.IsNobody() {
-		return nil, gone(h.cfg.People.Sessions.SendVerification(ctx, c.who.Account, wire.ClientAddr(ctx)))
+		return nil, permit.Gone(h.cfg.People.Sessions.SendVerification(ctx, c.who.Account, wire.ClientAddr(ctx)))
 	}
 	token := c.letterToken()
 	if err := c.in.err(); err != nil {
@@ -158,7 +159,7 @@ func (h *Handler) putPassword(c *call, f session.Form) (*session.Login, error) {
 	if !c.who.IsNobody() {
 		a, err := h.cfg.People.Accounts.ByID(ctx, c.who.Account)
 		if err != nil {
-			return nil, gone(err)
+			return nil, permit.Gone(err)
 		}
 		email = a.Email
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/permit"
+
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/company"
@@ -42,9 +44,9 @@ const password = "correct horse"
 type town struct {
 	*world
 	db        *db.DB
-	policy    *Senders
+	policy    *permit.Senders
 	companies *company.Service
-	people    *People
+	people    *permit.People
 	blocks    *block.Service
 	ids       *id.Source
 	ring      *keyring.Ring
@@ -70,7 +72,7 @@ func newTown(t testing.TB) *town {
 	w.must(err)
 	accounts := account.NewService(d, plain{}, w.ids, w.ring, now, 0)
 	w.blocks = block.NewService(d, now)
-	w.people = &People{
+	w.people = &permit.People{
 		Accounts: accounts, Plans: plan.NewService(d), Days: 7,
 		Sessions: session.NewService(session.Config{
 			Store: d, Accounts: accounts, Blocks: w.blocks, IDs: w.ids, Ring: w.ring, Now: now,
@@ -79,7 +81,7 @@ func newTown(t testing.TB) *town {
 	}
 	w.companies = company.NewService(d, accounts, w.people.Plans, w.blocks, w.ids, now)
 	w.people.Companies = w.companies
-	w.policy = &Senders{People: w.people, Companies: w.companies, Blocks: w.blocks, Now: now}
+	w.policy = &permit.Senders{People: w.people, Companies: w.companies, Blocks: w.blocks, Now: now}
 	w.door = New(Config{
 		Gate: w.people, Limits: w.people, People: w.people, Policy: w.policy, Contacts: contact.NewService(d, w.ids),
 		Now: now, BaseURL: func() string { return base }, Log: slog.New(slog.NewTextHandler(w.logged, nil)),

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/permit"
+
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -72,7 +74,7 @@ type moreBody struct {
 func (c *call) user(a *account.Account, own *account.Profile, of *plan.Plan, its *company.Company, usual int) userBody {
 	b := limitsOf(of)
 	b.personBody = &personBody{
-		Notify: own.Notify, Days: daysOf(own, of, usual), Confirmation: own.Confirmation, Downloads: own.Downloads,
+		Notify: own.Notify, Days: permit.DaysOf(own, of, usual), Confirmation: own.Confirmation, Downloads: own.Downloads,
 		Name: a.Name, Email: a.Email, Country: own.Country, Newsletter: own.Newsletter, Created: a.CreatedAt.UnixMilli(),
 		CompanyAdmin: a.CompanyAdmin,
 	}
@@ -128,7 +130,7 @@ func (h *Handler) describer(c *call) func(*account.Account) (*userBody, error) {
 // caller loads the account of who makes the call.
 func (h *Handler) caller(c *call) (*account.Account, error) {
 	a, err := h.cfg.People.Accounts.ByID(c.r.Context(), c.who.Account)
-	return a, gone(err)
+	return a, permit.Gone(err)
 }
 
 func (h *Handler) getUser(c *call) (any, error) {
@@ -166,7 +168,7 @@ func (h *Handler) putProfile(
 		change(p)
 		return nil
 	})
-	return a, profileNames.in(gone(err))
+	return a, profileNames.in(permit.Gone(err))
 }
 
 // askForEmail has a letter written to another address of the caller, which becomes

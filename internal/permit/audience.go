@@ -1,7 +1,8 @@
-package filemail
+package permit
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/company"
@@ -9,18 +10,37 @@ import (
 	"github.com/ferry-server/ferry/internal/transfer"
 )
 
-// An Audience is a door's Readers, on the installation's people.
+// A Reader is an account that reads.
+type Reader struct {
+	Address string // verified to be theirs; "": none
+	Company account.CompanyID
+	Team    *Team // of the company that they administer; nil: of none
+}
+
+// A Team are the people of a company.
+type Team struct {
+	Accounts  []account.ID
+	Addresses []string // verified to be theirs
+}
+
+// HasAccount tells whether an account is one of theirs; of a nil Team none is.
+func (t *Team) HasAccount(a account.ID) bool { return t != nil && slices.Contains(t.Accounts, a) }
+
+// HasAddress is HasAccount for an address.
+func (t *Team) HasAddress(a string) bool { return t != nil && slices.Contains(t.Addresses, a) }
+
+// An Audience is who reads what was sent.
 type Audience struct {
 	*People
 	Companies *company.Service
 }
 
-// Reader implements Readers. An account that has not shown that its address is its
+// Reader tells what an account reads. One that has not shown that its address is its
 // own reads nothing that was sent there.
 func (a *Audience) Reader(ctx context.Context, who account.ID) (Reader, error) {
 	of, err := a.Accounts.ByID(ctx, who)
 	if err != nil {
-		return Reader{}, gone(err)
+		return Reader{}, Gone(err)
 	}
 	r := Reader{Address: verified(of), Company: of.Company}
 	if !of.LeadsCompany() {
@@ -51,7 +71,9 @@ func verified(a *account.Account) string {
 	return a.Email
 }
 
-// Admits implements Readers.
+// Admits tells whether somebody, "" for nobody, may have what an account has sent, as
+// far as it is of a company that lets its own people in alone: Unauthenticated for
+// nobody, Forbidden for others. Own is set for one of them.
 func (a *Audience) Admits(ctx context.Context, sender, who account.ID) (own bool, err error) {
 	from, err := a.known(ctx, sender)
 	if err != nil || from == nil || from.Company == "" {

@@ -1,4 +1,4 @@
-package filemail
+package permit
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/ferry-server/ferry/internal/transfer"
 )
 
-// Senders is a door's Policy, on the installation's people.
+// Senders are who may send, as whom, and how much.
 type Senders struct {
 	*People
 	Companies *company.Service
@@ -23,17 +23,23 @@ type Senders struct {
 	Now       func() time.Time
 }
 
-// Sender implements Policy. An account sends as its own address, whatever it claims:
+// Sender tells whose a transfer is that somebody hands in, and as which address they
+// send, given the one they claim, if any; empty: none, so nothing is written to it and
+// nobody is shown it. The zero Actor is nobody. Unauthenticated "login_required" or
+// "registration_required", Conflict "company_account_required", for nobody who may not
+// be a guest; Conflict "email_not_verified" or "account_expired".
+//
+// An account sends as its own address, whatever it claims:
 // others cannot be written to in its name. The installation's own key is the
 // operator's, who may say. A guest has proved no address, so none is shown as theirs
 // and nothing is written to it; it is only looked at whether it is somebody's here.
-func (s *Senders) Sender(ctx context.Context, who Caller, claimed string) (account.Owner, string, error) {
-	if who.IsNobody() {
+func (s *Senders) Sender(ctx context.Context, who account.Actor, claimed string) (account.Owner, string, error) {
+	if who.Account == "" {
 		return account.Owner{Account: account.Guests}, "", s.guest(ctx, claimed)
 	}
 	a, err := s.Accounts.ByID(ctx, who.Account)
 	if err != nil {
-		return account.Owner{}, "", gone(err)
+		return account.Owner{}, "", Gone(err)
 	}
 	if a.Email == "" {
 		return who.Owner, claimed, nil
@@ -76,7 +82,7 @@ func (s *Senders) guest(ctx context.Context, claimed string) error {
 	return nil
 }
 
-// Rules implements Policy. Guests have what the plan of those who sign up has, but
+// Rules gives the limits of what an account sends. Guests have what the plan of those who sign up has, but
 // for what is kept for accounts: passwords, no end, and letters, as nobody writes to
 // others in the name of somebody unknown. Nor is a number of transfers a day theirs:
 // all guests are one account, and whoever used it up would lock out the others.
@@ -107,18 +113,18 @@ func (s *Senders) rules(ctx context.Context, who account.ID) (transfer.Rules, er
 	return transfer.Rules{MaxSize: of.TransferBytes, MaxDays: days, DefaultDays: days, NoPassword: true}, nil
 }
 
-// Check implements Policy.
+// Check returns Forbidden "blocked" when one of the addresses is.
 func (s *Senders) Check(ctx context.Context, addresses ...string) error {
 	return s.Blocks.Check(ctx, addresses...)
 }
 
-// Asker implements Policy: a company's admin changes what its people sent. Who they
+// Asker tells whose transfers an account may change: a company's admin those that its people sent. Who they
 // are is asked before, as the core asks in the middle of a transaction.
-func (s *Senders) Asker(ctx context.Context, who Caller) (transfer.Asker, error) {
+func (s *Senders) Asker(ctx context.Context, who account.Actor) (transfer.Asker, error) {
 	asker := transfer.Asker{Account: who.Account}
 	a, err := s.Accounts.ByID(ctx, who.Account)
 	if err != nil {
-		return asker, gone(err)
+		return asker, Gone(err)
 	}
 	if !a.LeadsCompany() {
 		return asker, nil

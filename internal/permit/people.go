@@ -1,4 +1,10 @@
-package filemail
+// Package permit is who may: send, as whom and how much; change and read what others
+// sent; act with a key or a token.
+//
+// It joins the rules of accounts, companies, plans and blocks that are about transfers,
+// so that all doors ask the same. What a transfer is and what its readers see is package
+// transfer's. Start at Senders.
+package permit
 
 import (
 	"cmp"
@@ -12,8 +18,7 @@ import (
 	"github.com/ferry-server/ferry/internal/transfer"
 )
 
-// People are those whom a door's calls are about. It is its Gate and Limits, on the
-// installation's accounts and plans.
+// People are those whom calls are about, with their accounts and plans.
 type People struct {
 	Accounts  *account.Service
 	Sessions  *session.Service
@@ -22,7 +27,9 @@ type People struct {
 	Days      int // that a transfer is kept where nobody says for how long
 }
 
-// Key implements Gate. A key acts for its whole account: what one key sent, another
+// Key tells who acts with an API key, and counts the call: Unauthenticated for one that
+// is not in force, because its owner may not use the API, say; Throttled for a call too
+// many; Forbidden for one that the key was not made for. A key acts for its whole account: what one key sent, another
 // may change, and so may whoever logs in.
 func (p *People) Key(ctx context.Context, key account.Secret, use account.Scope) (account.Actor, error) {
 	k, err := p.Accounts.Key(ctx, key)
@@ -38,7 +45,8 @@ func (p *People) Key(ctx context.Context, key account.Secret, use account.Scope)
 	return account.Actor{Owner: account.Owner{Account: k.Account}, Key: k.ID}, nil
 }
 
-// Token implements Gate.
+// Token tells who acts with a login token: Unauthenticated for one that is unknown,
+// expired or ended.
 func (p *People) Token(ctx context.Context, token account.Secret) (account.Actor, error) {
 	a, err := p.Sessions.Find(ctx, token)
 	if err != nil {
@@ -47,27 +55,31 @@ func (p *People) Token(ctx context.Context, token account.Secret) (account.Actor
 	return account.Actor{Owner: account.Owner{Account: a.ID}}, nil
 }
 
-// Contacts implements Limits.
+// Contacts is how many contacts the account's address book may hold.
 func (p *People) Contacts(ctx context.Context, who account.ID) (int, error) {
-	of, err := p.plan(ctx, who)
+	of, err := p.Plan(ctx, who)
 	if err != nil {
 		return 0, err
 	}
 	return of.Contacts, nil
 }
 
-func (p *People) plan(ctx context.Context, who account.ID) (*plan.Plan, error) {
+// Plan gives the plan of an account.
+func (p *People) Plan(ctx context.Context, who account.ID) (*plan.Plan, error) {
 	a, err := p.Accounts.ByID(ctx, who)
 	if err != nil {
-		return nil, gone(err)
+		return nil, Gone(err)
 	}
 	return p.Plans.Get(ctx, plan.ID(a.Plan))
 }
 
-// gone is what a caller is told whose account went away during the call: the same as
+// Gone is what a caller is told whose account went away during the call: the same as
 // a moment later.
-func gone(err error) error {
-	return invalidOrExpiredLoginToken.instead(err, fault.NotFound)
+func Gone(err error) error {
+	if fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	return &fault.Error{Kind: fault.Unauthenticated, Code: "login_token_invalid", Msg: "the account is not there any more", Err: err}
 }
 
 // manyRecipients is as many as one call may name: plans without a limit have that.
@@ -75,7 +87,7 @@ const manyRecipients = 1000
 
 // Rules gives the limits of what the account sends.
 func (p *People) Rules(ctx context.Context, who account.ID) (transfer.Rules, error) {
-	of, err := p.plan(ctx, who)
+	of, err := p.Plan(ctx, who)
 	if err != nil {
 		return transfer.Rules{}, err
 	}
@@ -85,13 +97,13 @@ func (p *People) Rules(ctx context.Context, who account.ID) (transfer.Rules, err
 	}
 	return transfer.Rules{
 		MaxSize: of.TransferBytes, MaxRecipients: cmp.Or(of.Recipients, manyRecipients), Daily: of.Daily,
-		MaxDays: of.Days, DefaultDays: daysOf(own, of, p.Days), Forever: of.Permanent,
+		MaxDays: of.Days, DefaultDays: DaysOf(own, of, p.Days), Forever: of.Permanent,
 	}, nil
 }
 
-// daysOf gives how long a transfer is kept of which nobody said so: as its sender
+// DaysOf gives how long a transfer is kept of which nobody said so: as its sender
 // likes it, as far as the plan goes.
-func daysOf(own *account.Profile, of *plan.Plan, usual int) int {
+func DaysOf(own *account.Profile, of *plan.Plan, usual int) int {
 	days := cmp.Or(own.Days, usual)
 	switch {
 	case days == transfer.Forever && of.Permanent, days != transfer.Forever && (of.Days == 0 || days <= of.Days):

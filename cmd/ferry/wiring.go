@@ -42,6 +42,7 @@ import (
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
 	"github.com/ferry-server/ferry/internal/wire/filemail"
+	"github.com/ferry-server/ferry/internal/wire/native"
 	"github.com/ferry-server/ferry/internal/wire/s3"
 	"github.com/ferry-server/ferry/internal/wire/tus"
 	"github.com/ferry-server/ferry/internal/wire/wetransfer"
@@ -193,11 +194,16 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Blobs: blobs, Parcels: parcels, Desk: desk,
 		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
+	senders := &permit.Senders{
+		People: callers, Companies: callers.Companies, Blocks: blocks,
+		Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
+	}
+	own := native.New(native.Config{
+		Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Shares: shares, Uploads: uploads, Parcels: parcels, Blobs: blobs,
+		Misses: misses, IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, Log: log, MaxFiles: s.MaxFiles, Page: site.PagePath,
+	})
 	fm := filemail.New(filemail.Config{
-		Gate: callers, Limits: callers, People: callers, Policy: &permit.Senders{
-			People: callers, Companies: callers.Companies, Blocks: blocks,
-			Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
-		},
+		Gate: callers, Limits: callers, People: callers, Policy: senders,
 		Readers: audience, Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids),
 		Portals: inbox.NewService(database, callers.Companies, ids, now), Misses: misses, IDs: ids,
 		Blobs: blobs, Parcels: parcels, Ring: ring, SkipReg: !s.IgnoreSkipreg,
@@ -221,6 +227,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			{fm, filemail.Prefixes()},
 			{objects, []string{s3.Prefix}},
 			{resumable, []string{tus.Prefix}},
+			{own, []string{native.Prefix}},
 			{pages, []string{"/"}},
 		},
 	}, nil

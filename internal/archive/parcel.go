@@ -33,6 +33,8 @@ type Item struct {
 	ID   upload.ID
 	Name string // as shown to people; never empty
 	Size int64
+
+	CRC32 uint32
 }
 
 // ZipSize gives the length of the zip.
@@ -92,7 +94,7 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 		if name == "" {
 			name = k.nameless
 		}
-		p.Files = append(p.Files, Item{f.ID, name, f.Size})
+		p.Files = append(p.Files, Item{f.ID, name, f.Size, f.Sum})
 		p.Size += f.Size
 		entries = append(entries, Entry{
 			Name: name, Size: f.Size, CRC32: f.Sum, Modified: f.CompletedAt, Content: content,

@@ -98,6 +98,11 @@ func (d *DB) TransferByKey(ctx context.Context, key share.Key) (*transfer.Transf
 	return d.transfer(ctx, selectTransfer+`s.key = $1 and s.kind = 1`, key)
 }
 
+// TransferByCode implements transfer.DeskStore.
+func (d *DB) TransferByCode(ctx context.Context, code string) (*transfer.Transfer, error) {
+	return d.transfer(ctx, selectTransfer+`s.code = $1 and s.kind = 1`, code)
+}
+
 func (d *DB) transfer(ctx context.Context, sql string, arg any) (*transfer.Transfer, error) {
 	var t transfer.Transfer
 	err := d.find(ctx, share.NotFound(), func(row scan) error { return row(transferDest(&t)...) }, sql, arg)

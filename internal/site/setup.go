@@ -93,16 +93,9 @@ func (h *Handler) setupPage(r *http.Request, email string, err error) setupPage 
 	return p
 }
 
-// fromHere refuses a form that another site's page has sent. Browsers say so in
-// Sec-Fetch-Site, but not over plain HTTP; in Origin they say "null" there, as our
-// pages send no referrer (Fetch standard, "append a request Origin header"). That
-// passes: what protects this form is the token in its address.
+// fromHere refuses a form that another site's page has sent.
 func (h *Handler) fromHere(r *http.Request) error {
-	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
-	switch {
-	case site == "same-origin" || site == "none":
-		return nil
-	case site == "" && (origin == "" || origin == "null" || origin == h.cfg.BaseURL):
+	if (wire.Login{Base: h.cfg.BaseURL}).FromHere(r) {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "foreign_form", "the form was sent from another site")

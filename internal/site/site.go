@@ -112,6 +112,11 @@ func (h *Handler) fixedRoutes() []wire.Route {
 		get("/t/{track}/file/{file}/{name}", h.file(h.byTrack)),
 		get("/t/{track}/zip/{name}", h.zip(h.byTrack)),
 
+		get("/to/{name}", h.page(h.byName)),
+		post("/to/{name}", h.unlock(h.byName)),
+		get("/to/{name}/file/{file}/{filename}", h.file(h.byName)),
+		get("/to/{name}/zip/{zip}", h.zip(h.byName)),
+
 		get("/downloads/{id}/{hash}", h.page(h.byHash)),
 		post("/downloads/{id}/{hash}", h.unlock(h.byHash)),
 		get("/downloads/{id}/{recipient}/{hash}", nobody),

@@ -59,6 +59,15 @@ func (h *Handler) byTrack(r *http.Request) (*visit, error) {
 	return h.deskVisit(r, t, to, "/t/"+url.PathEscape(r.PathValue("track")), err)
 }
 
+// byName is the find of /to/{name}: a link that its sender has named.
+func (h *Handler) byName(r *http.Request) (*visit, error) {
+	if err := h.cfg.Misses.Check(r.Context()); err != nil {
+		return nil, err // names can be guessed
+	}
+	t, err := h.cfg.Desk.ByCode(r.Context(), "to/"+r.PathValue("name"))
+	return h.deskVisit(r, t, nil, "/to/"+url.PathEscape(r.PathValue("name")), err)
+}
+
 func (h *Handler) deskVisit(r *http.Request, t *transfer.Transfer, to *transfer.Recipient, root string, err error) (*visit, error) {
 	if err = h.cfg.Misses.Count(r.Context(), err); err != nil {
 		return nil, err

@@ -33,13 +33,17 @@ type DeskStore interface {
 	// TransferByTrack finds the transfer behind a link, and whose link it is, nil for the
 	// common one: NotFound "transfer_unknown".
 	TransferByTrack(ctx context.Context, track string) (*Transfer, *Recipient, error)
-	// TransferByKey finds by the primary key: NotFound "transfer_unknown".
+	// TransferByKey finds by the primary key, TransferByCode by the end of its short
+	// link: NotFound "transfer_unknown".
+	TransferByCode(ctx context.Context, code string) (*Transfer, error)
 	TransferByKey(ctx context.Context, key share.Key) (*Transfer, error)
 
 	// FileNamed finds a file by its transfer's public id and its Ident, with its
 	// Home: NotFound "file_unknown".
 	FileNamed(ctx context.Context, id share.ID, ident string) (*upload.File, error)
-	// FileByKey finds by the primary key, with its Home: NotFound "file_unknown".
+	// File finds by the public id, FileByKey by the primary key, with its Home:
+	// NotFound "file_unknown".
+	File(ctx context.Context, id upload.ID) (*upload.File, error)
 	FileByKey(ctx context.Context, key upload.Key) (*upload.File, error)
 	// AddFile adds f to the transfer with this key, or gives the file that has its
 	// Ident there. Change decides on the transfer whether one may come, and may
@@ -119,6 +123,7 @@ func NewDesk(
 // A Form is a transfer to be handed in.
 type Form struct {
 	ID           share.ID // in the shape of the API that makes it
+	Code         string   // of a link that its sender has named: see share.Share; empty: it has none
 	Sender       string   // an address, or empty
 	Subject      string
 	Message      string
@@ -153,8 +158,8 @@ func (f *Form) wrong() (w wrong) {
 }
 
 // HandIn makes a transfer without files. Faults: Invalid with Fields; Conflict
-// "too_many_recipients", Forbidden "feature_not_allowed", TooLarge
-// "transfer_too_large" or "portal_too_large", Throttled "transfers_a_day" by the rules;
+// "too_many_recipients", or "id_taken" where its ID or Code is in use; Forbidden
+// "feature_not_allowed", TooLarge "transfer_too_large" or "portal_too_large", Throttled "transfers_a_day" by the rules;
 // Full "disk_full".
 func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (*Transfer, error) {
 	w := f.wrong()
@@ -174,7 +179,7 @@ func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (
 	}
 	t := &Transfer{
 		Share: share.Share{
-			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Name: f.Subject,
+			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Code: f.Code, Name: f.Subject,
 			Message: f.Message, CreatedAt: now, ExpiresAt: now.Add(d.limits.Quiet), MaxSize: r.MaxSize,
 			MaxDownloads: f.MaxDownloads, Portal: f.Portal,
 		},

@@ -313,6 +313,16 @@ func (d *Desk) Recipients(ctx context.Context, t *Transfer, n int) (all []*Recip
 	return all, nil
 }
 
+// RecipientsAfter gives up to n recipients after the given address, RecordsAfter up to n
+// downloads after the given key, for listings.
+func (d *Desk) RecipientsAfter(ctx context.Context, t *Transfer, after string, n int) ([]*Recipient, error) {
+	return d.store.Recipients(ctx, t.Key, after, n)
+}
+
+func (d *Desk) RecordsAfter(ctx context.Context, t *Transfer, after string, n int) ([]*Record, error) {
+	return d.store.DownloadRecords(ctx, t.Key, after, n)
+}
+
 // RecipientsOf gives the recipients of each of some transfers of a page, by their
 // transfer's key.
 func (d *Desk) RecipientsOf(ctx context.Context, some []*Transfer) (map[share.Key][]*Recipient, error) {
@@ -350,6 +360,46 @@ func (d *Desk) ByTrack(ctx context.Context, track string) (*Transfer, *Recipient
 // ByID finds the transfer with this public id, for anybody who has it, like ByTrack.
 func (d *Desk) ByID(ctx context.Context, tid share.ID) (*Transfer, error) {
 	t, err := d.store.Transfer(ctx, tid)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Visible(d.now()); fault.KindOf(err) == fault.NotFound {
+		return nil, err
+	} else if err != nil {
+		return t, err
+	}
+	return t, nil
+}
+
+// Holder gives a transfer, in any state, to who may fill it: its owner, or who holds its
+// key. NotFound "transfer_unknown" for everybody else as for one that is not there.
+func (d *Desk) Holder(ctx context.Context, who Asker, key account.Secret, tid share.ID) (*Transfer, error) {
+	t, err := d.store.Transfer(ctx, tid)
+	if err != nil {
+		return nil, err
+	}
+	if !who.owns(&t.Share) && !holds(d.ring, t.Key, key) {
+		return nil, share.NotFound()
+	}
+	return t, nil
+}
+
+// HolderFile is Holder for a file of a transfer, by its public id: NotFound
+// "file_unknown".
+func (d *Desk) HolderFile(ctx context.Context, who Asker, key account.Secret, fid upload.ID) (*upload.File, error) {
+	f, err := d.store.File(ctx, fid)
+	if err != nil {
+		return nil, err
+	}
+	if f.Home.Kind != share.Transfer || !who.owns(f.Home) && !holds(d.ring, f.Home.Key, key) {
+		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	return f, nil
+}
+
+// ByCode finds the transfer whose short link ends so, like ByTrack.
+func (d *Desk) ByCode(ctx context.Context, code string) (*Transfer, error) {
+	t, err := d.store.TransferByCode(ctx, code)
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,9 @@ func take(w io.WriterAt, at blob.Segment, limit int64, p Put) (*Part, error) {
 	if p.Length >= 0 && n != p.Length {
 		return nil, fault.New(fault.Invalid, "incomplete_body", "%d of %d announced bytes arrived", n, p.Length)
 	}
+	if p.WantCRC != nil && *p.WantCRC != crc {
+		return nil, fault.New(fault.Invalid, "digest_mismatch", "the body is not what its CRC-32 says")
+	}
 	part := &Part{Number: p.Number, Segment: blob.Segment{Blob: at.Blob, Offset: at.Offset, Length: n}, CRC: crc}
 	if md != nil {
 		part.MD5 = (*[md5.Size]byte)(md.Sum(nil))

@@ -115,8 +115,9 @@ type Put struct {
 	Number  int    // from 1
 	Length  int64  // announced; -1 where the sender did not
 	Body    io.Reader
-	WantMD5 []byte // what the sender says it is; nil: not said
-	MD5     bool   // compute it, because the answer has to carry it
+	WantMD5 []byte  // what the sender says it is; nil: not said
+	MD5     bool    // compute it, because the answer has to carry it
+	WantCRC *uint32 // what the sender says its CRC-32 is; nil: not said
 
 	// Again lets the sender of a file that is complete send a part of it once more:
 	// one of the same length is accepted, and changes nothing.

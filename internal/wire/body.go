@@ -120,6 +120,11 @@ func tooLarge(limit int64) error {
 // they are, no newline at the end, the length announced. It panics on a v that
 // cannot be JSON, before anything is sent.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
+	WriteJSONAs(w, status, "application/json; charset=utf-8", v)
+}
+
+// WriteJSONAs is WriteJSON for a media type of its own.
+func WriteJSONAs(w http.ResponseWriter, status int, mediaType string, v any) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -128,7 +133,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	}
 	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	// A browser led to an answer must not run what a user wrote into it.
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")

@@ -2,6 +2,7 @@ package coretest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -273,6 +274,42 @@ var (
 	_ upload.Store = (*Model)(nil)
 	_ job.Queue    = (*Model)(nil)
 )
+
+// The following ask no hook: they are for whoever checks, past the engine.
+
+// A Stored is a share with what it holds of its account's quota, and its files, of
+// any state.
+type Stored struct {
+	share.Share
+	Held  int64
+	Files []upload.File
+}
+
+// Shares gives every share, in the order of their keys.
+func (m *Model) Shares() (all []Stored) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range slices.Sorted(maps.Keys(m.shares)) {
+		s := Stored{Share: *m.shares[k], Held: m.held[k]}
+		for _, f := range m.filesOf(k) {
+			s.Files = append(s.Files, *m.file(f.Key))
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// Look gives a file as it is stored, nil if there is none, with its parts.
+func (m *Model) Look(is func(*upload.File) bool) (*upload.File, []upload.Part) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, f := range m.files {
+		if is(f) {
+			return m.file(k), m.sortedParts(k)
+		}
+	}
+	return nil, nil
+}
 
 // Change changes a file by force, past all rules.
 func (m *Model) Change(file upload.Key, change func(*upload.File)) error {

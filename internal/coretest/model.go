@@ -7,7 +7,9 @@
 package coretest
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +44,7 @@ type Model struct {
 	links  map[share.Key][]*board.Link
 	jobs   map[[2]string]*modelJob
 	books  map[account.ID]*book
+	desk
 }
 
 type modelJob struct {
@@ -62,6 +65,7 @@ func (m *Model) enter(call string) error {
 		m.files, m.parts = map[upload.Key]*upload.File{}, map[upload.Key]map[int]upload.Part{}
 		m.bytes = map[string][]byte{}
 		m.links, m.jobs = map[share.Key][]*board.Link{}, map[[2]string]*modelJob{}
+		m.desk = newDesk()
 	}
 	return nil
 }
@@ -82,8 +86,17 @@ func (m *Model) reserve(sh *share.Share, n int64) error {
 	return nil
 }
 
-// grow makes a share n bytes larger; its account pays.
+// release gives back what a share held.
+func (m *Model) release(sh *share.Share) {
+	m.used[sh.Owner.Account] -= m.held[sh.Key]
+	m.held[sh.Key] = 0
+}
+
+// grow makes a share n bytes larger; its account pays. One that has ended takes nothing.
 func (m *Model) grow(sh *share.Share, n int64) error {
+	if n != 0 && sh.State > share.Ready {
+		return fault.New(fault.Gone, "transfer_expired", "it has expired")
+	}
 	if n > 0 && sh.MaxSize > 0 && sh.Size+n > sh.MaxSize {
 		return sh.TooLarge()
 	}
@@ -142,33 +155,6 @@ func (m *Model) CreateTransfer(_ context.Context, t *transfer.Transfer, files []
 	}
 	defer m.mu.Unlock()
 	return m.add(&t.Share, files, nil)
-}
-
-// Transfer is transfer.Store's.
-func (m *Model) Transfer(_ context.Context, id share.ID) (*transfer.Transfer, error) {
-	sh, err := m.find("Transfer", func(s *share.Share) bool { return s.ID == id && s.Kind == share.Transfer })
-	if err != nil {
-		return nil, err
-	}
-	return &transfer.Transfer{Share: *sh}, nil
-}
-
-// UpdateTransfer is transfer.Store's.
-func (m *Model) UpdateTransfer(ctx context.Context, id share.ID, change func(*transfer.Transfer) ([]job.Job, error)) (*transfer.Transfer, error) {
-	found, err := m.Transfer(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	sh, err := m.Update(ctx, found.Key, func(sh *share.Share) ([]job.Job, error) {
-		t := transfer.Transfer{Share: *sh}
-		jobs, err := change(&t)
-		*sh = t.Share
-		return jobs, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &transfer.Transfer{Share: *sh}, nil
 }
 
 // CreateBoard is board.Store's.
@@ -286,8 +272,7 @@ func (m *Model) Update(_ context.Context, key share.Key, change func(*share.Shar
 	}
 	*sh = c
 	if c.State >= share.Expired {
-		m.used[c.Owner.Account] -= m.held[key]
-		m.held[key] = 0
+		m.release(sh)
 	}
 	m.enqueue(jobs)
 	return &c, nil
@@ -305,7 +290,9 @@ func (m *Model) Due(_ context.Context, now time.Time, n int) ([]share.Key, error
 			due = append(due, sh)
 		}
 	}
-	slices.SortFunc(due, func(a, b *share.Share) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	slices.SortFunc(due, func(a, b *share.Share) int {
+		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.Key, b.Key))
+	})
 	var keys []share.Key
 	for _, sh := range due[:min(n, len(due))] {
 		keys = append(keys, sh.Key)
@@ -376,9 +363,14 @@ func (m *Model) Forget(_ context.Context, before time.Time, n int) (int, error) 
 	}
 	defer m.mu.Unlock()
 	gone := 0
-	for k, sh := range m.shares {
-		if gone < n && sh.State == share.Purged && sh.ExpiresAt.Before(before) {
+	for _, k := range slices.Sorted(maps.Keys(m.shares)) {
+		if sh := m.shares[k]; gone < n && sh.State == share.Purged && sh.ExpiresAt.Before(before) {
 			delete(m.shares, k)
+			delete(m.held, k)
+			delete(m.sendings, k)
+			maps.DeleteFunc(m.recipients, func(_ transfer.RecipientKey, r *transfer.Recipient) bool { return r.Home == k })
+			maps.DeleteFunc(m.records, func(_ string, r *transfer.Record) bool { return r.Home == k })
+			maps.DeleteFunc(m.claims, func(h holder, _ *modelClaim) bool { return h.home == k })
 			gone++
 		}
 	}

@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -12,11 +11,12 @@ import (
 	"github.com/ferry-server/ferry/internal/upload"
 )
 
-// A lane is where the requests meet that bring the same file. Each holds it for
-// reading; who takes a file back holds it alone.
+// A lane is where the requests meet that bring the same file. Many may bring it at
+// once; who takes a file back is alone in it. Desk.mu guards it. It is no RWMutex,
+// because its holders wait for the store: a simulation must see who waits for them.
 type lane struct {
-	sync.RWMutex
-	n int // requests
+	bringing int
+	taking   chan struct{} // closed when the file was taken back; nil: nobody does
 }
 
 // Receive takes a part into the file that it is for: OpenFile, and upload.Service.Put
@@ -32,23 +32,29 @@ func (d *Desk) Receive(
 	ctx context.Context, tid share.ID, key account.Secret, form FileForm, p upload.Put,
 ) (*upload.File, error) {
 	name := string(tid) + "\x00" + form.ident()
-	l := d.enter(name)
-	defer d.exit(name)
-	f, err := d.receive(ctx, l, tid, key, form, p)
-	if f == nil || f.Count != 1 || !refusedBody(err) || !l.TryLock() {
+	if err := d.enter(ctx, name); err != nil {
+		return nil, err
+	}
+	inside := true
+	defer func() {
+		if inside { // it panics
+			d.exit(name, false)
+		}
+	}()
+	f, err := d.receive(ctx, tid, key, form, p)
+	inside = false
+	if !d.exit(name, f != nil && f.Count == 1 && refusedBody(err)) {
 		return f, err
 	}
-	defer l.Unlock()
+	defer d.tookBack(name)
 	return f, errors.Join(err, d.store.UnmakeFile(context.WithoutCancel(ctx), f.Key, []job.Job{
 		{Kind: share.JobRemoveBlob, ID: string(f.Key), RunAt: d.now()},
 	}))
 }
 
 func (d *Desk) receive(
-	ctx context.Context, l *lane, tid share.ID, key account.Secret, form FileForm, p upload.Put,
+	ctx context.Context, tid share.ID, key account.Secret, form FileForm, p upload.Put,
 ) (*upload.File, error) {
-	l.RLock()
-	defer l.RUnlock()
 	f, err := d.OpenFile(ctx, tid, key, form)
 	if err != nil {
 		return nil, err
@@ -67,23 +73,52 @@ func refusedBody(err error) bool {
 	return fault.KindOf(err) == fault.TooLarge
 }
 
-func (d *Desk) enter(name string) *lane {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.lanes[name]
-	if l == nil {
-		l = new(lane)
-		d.lanes[name] = l
+// enter waits until nobody takes the file back.
+func (d *Desk) enter(ctx context.Context, name string) error {
+	for {
+		d.mu.Lock()
+		l := d.lanes[name]
+		if l == nil {
+			l = new(lane)
+			d.lanes[name] = l
+		}
+		taking := l.taking
+		if taking == nil {
+			l.bringing++
+		}
+		d.mu.Unlock()
+		if taking == nil {
+			return nil
+		}
+		select {
+		case <-taking:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	l.n++
-	return l
 }
 
-func (d *Desk) exit(name string) {
+// exit is how who brought a file leaves. They take it back if they want to and nobody
+// else brings it: then tookBack must be called.
+func (d *Desk) exit(name string, takeBack bool) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.lanes[name]
-	if l.n--; l.n == 0 {
-		delete(d.lanes, name)
+	l.bringing--
+	switch {
+	case l.bringing > 0:
+		return false
+	case takeBack:
+		l.taking = make(chan struct{})
+		return true
 	}
+	delete(d.lanes, name)
+	return false
+}
+
+func (d *Desk) tookBack(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.lanes[name].taking)
+	delete(d.lanes, name)
 }

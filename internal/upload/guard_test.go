@@ -234,3 +234,31 @@ func TestMissingPartsAreCountedOnlySoFar(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoCompleteASuspectFileAtOnce(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	f := w.file(2500)
+	for n, body := range cut(pattern(2500, 1), chunk) {
+		if err := w.put(f, n, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.model.Suspect(ctx, f.Key); err != nil {
+		t.Fatal(err)
+	}
+	refused := false
+	w.model.Hook = func(call string) error {
+		if call == "File" && refused { // the first was told that it is suspect, and has another look
+			w.model.Hook = nil
+			if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+		refused = refused || call == "Complete"
+		return nil
+	}
+	if _, err := w.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -445,10 +445,11 @@ func (s *Service) Complete(ctx context.Context, id ID, o CompleteOptions) (done 
 		if ferr != nil {
 			return nil, ferr
 		}
-		if f.Suspect {
-			ferr = s.reread(ctx, f)
-		} else {
+		switch {
+		case fault.Is(err, "file_unread"):
 			read, ferr = s.check(ctx, f)
+		case f.Suspect: // else somebody else has read it meanwhile
+			ferr = s.reread(ctx, f)
 		}
 		if ferr != nil {
 			return nil, ferr

@@ -177,9 +177,7 @@ func (w *world) create(t *task) {
 
 func (x *sent) handIn(ctx context.Context, n *node) error {
 	form := transfer.Form{ID: x.id, Sender: "ann@example.com", Days: &x.desk.days, Notify: true, Confirm: x.w.one(2)}
-	for _, to := range []string{"carl@example.com", "dora@example.com"}[x.w.rand.IntN(3)%2:] {
-		form.To = append(form.To, to)
-	}
+	form.To = []string{"carl@example.com", "dora@example.com"}[x.w.rand.IntN(3)%2:]
 	if x.w.one(3) {
 		form.MaxDownloads = 1 + x.w.rand.IntN(3)
 	}
@@ -496,7 +494,7 @@ func (w *world) fetch(ctx context.Context, n *node, x *sent, f *upload.File, t *
 func (w *world) passTime() {
 	switch {
 	case w.one(250):
-		d := min(time.Duration(1+w.rand.IntN(30))*time.Hour, w.oldest().Add(orphanAge-time.Hour).Sub(time.Now()))
+		d := min(time.Duration(1+w.rand.IntN(30))*time.Hour, time.Until(w.oldest().Add(orphanAge-time.Hour)))
 		if d > 0 {
 			w.says("%v pass", d)
 			time.Sleep(d)

@@ -183,11 +183,14 @@ func (w *world) finishFile(t *task, x *sent, f *file) (left bool) {
 		if fits && !f.sums {
 			continue
 		}
-		sent := func() bool {
-			w.sendAs(t, x, f, f.cuts, i, manner{})
-			return f.parts[i][len(f.parts[i])-1].state == acked
+		sent := false
+		for range 3 { // a sync that failed before may be told first
+			if w.sendAs(t, x, f, f.cuts, i, manner{}); f.parts[i][len(f.parts[i])-1].state == acked {
+				sent = true
+				break
+			}
 		}
-		if !sent() && !sent() && !sent() { // a sync that failed before may be told first
+		if !sent {
 			w.bad("part %d of %s cannot be sent", i+1, f.name())
 		}
 	}

@@ -13,14 +13,15 @@ func (s *Service) FilesAfter(ctx context.Context, home *share.Share, after Key, 
 
 // Missing gives the planned parts of an open file that are not acknowledged, as ranges
 // of numbers with both ends in them, in order and at most n of them. A file without a
-// plan misses nothing that has a number.
+// plan misses nothing that has a number. A part that is still growing (see Append) is
+// missing: whoever sends it by its number sends it whole.
 func (s *Service) Missing(ctx context.Context, f *File, n int) (gaps [][2]int, err error) {
 	planned := f.Planned()
-	if f.State != Open || planned == 0 || f.Parts == 0 && planned > 0 {
-		if f.State == Open && planned > 0 {
-			gaps = [][2]int{{1, planned}}
-		}
-		return gaps, nil
+	switch {
+	case f.State != Open || planned == 0:
+		return nil, nil
+	case f.Parts == 0:
+		return [][2]int{{1, planned}}, nil
 	}
 	next, after := 1, 0
 	for len(gaps) < n {
@@ -29,10 +30,14 @@ func (s *Service) Missing(ctx context.Context, f *File, n int) (gaps [][2]int, e
 			return nil, err
 		}
 		for _, p := range step {
+			after = p.Number
+			if least, _ := f.lengths(p.Number); p.Length < least {
+				continue // it grows at its end, and is not whole
+			}
 			if p.Number > next && len(gaps) < n {
 				gaps = append(gaps, [2]int{next, min(p.Number-1, planned)})
 			}
-			next, after = p.Number+1, p.Number
+			next = p.Number + 1
 		}
 		if len(step) < 1000 {
 			break

@@ -66,7 +66,7 @@ func LettersIn(locale string) *Letters {
 	if i := find(locale); i >= 0 {
 		return languages[i].letters()
 	}
-	return englishLetters()
+	return languages[0].letters()
 }
 
 func englishLetters() *Letters {

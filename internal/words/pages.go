@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
@@ -93,7 +94,8 @@ type Language struct {
 	Name string // in itself
 }
 
-// A catalogue is what is said in one language.
+// A catalogue is what is said in one language. Each is made when somebody first asks for
+// it, and nobody changes it.
 type catalogue struct {
 	Language
 	pages   func() *Pages
@@ -105,11 +107,11 @@ type catalogue struct {
 //
 // Another language is a file like german.go, and a line here.
 var languages = []catalogue{
-	{Language{"en", "English"}, English, englishLetters},
-	{Language{"de", "Deutsch"}, germanPages, germanLetters},
-	{Language{"nl", "Nederlands"}, dutchPages, dutchLetters},
-	{Language{"es", "Español"}, spanishPages, spanishLetters},
-	{Language{"nb", "Norsk"}, norwegianPages, norwegianLetters},
+	{Language{"en", "English"}, sync.OnceValue(English), sync.OnceValue(englishLetters)},
+	{Language{"de", "Deutsch"}, sync.OnceValue(germanPages), sync.OnceValue(germanLetters)},
+	{Language{"nl", "Nederlands"}, sync.OnceValue(dutchPages), sync.OnceValue(dutchLetters)},
+	{Language{"es", "Español"}, sync.OnceValue(spanishPages), sync.OnceValue(spanishLetters)},
+	{Language{"nb", "Norsk"}, sync.OnceValue(norwegianPages), sync.OnceValue(norwegianLetters)},
 }
 
 // Languages gives those that there are, the main one first.
@@ -138,7 +140,7 @@ func PagesIn(locales ...string) *Pages {
 			return languages[i].pages()
 		}
 	}
-	return English()
+	return languages[0].pages()
 }
 
 // English is the catalogue of pages in English.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/ferry-server/ferry/internal/account"
-	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/transfer"
 )
@@ -30,10 +29,7 @@ func (t *Team) HasAccount(a account.ID) bool { return t != nil && slices.Contain
 func (t *Team) HasAddress(a string) bool { return t != nil && slices.Contains(t.Addresses, a) }
 
 // An Audience is who reads what was sent.
-type Audience struct {
-	*People
-	Companies *company.Service
-}
+type Audience struct{ *People }
 
 // Reader tells what an account reads. One that has not shown that its address is its
 // own reads nothing that was sent there.

@@ -29,8 +29,8 @@ type People struct {
 
 // Key tells who acts with an API key, and counts the call: Unauthenticated for one that
 // is not in force, because its owner may not use the API, say; Throttled for a call too
-// many; Forbidden for one that the key was not made for. A key acts for its whole account: what one key sent, another
-// may change, and so may whoever logs in.
+// many; Forbidden for one that the key was not made for. A key acts for its whole
+// account: what one key sent, another may change, and so may whoever logs in.
 func (p *People) Key(ctx context.Context, key account.Secret, use account.Scope) (account.Actor, error) {
 	k, err := p.Accounts.Key(ctx, key)
 	if err == nil {

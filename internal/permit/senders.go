@@ -7,7 +7,6 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/block"
-	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -16,11 +15,10 @@ import (
 // Senders are who may send, as whom, and how much.
 type Senders struct {
 	*People
-	Companies *company.Service
-	Blocks    *block.Service
-	Guests    bool  // whoever has no account may send
-	MaxSize   int64 // bytes of a transfer, whatever a plan says; 0: no limit
-	Now       func() time.Time
+	Blocks  *block.Service
+	Guests  bool  // whoever has no account may send
+	MaxSize int64 // bytes of a transfer, whatever a plan says; 0: no limit
+	Now     func() time.Time
 }
 
 // Sender tells whose a transfer is that somebody hands in, and as which address they

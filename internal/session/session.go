@@ -333,6 +333,12 @@ func (s *Service) Logout(ctx context.Context, token account.Secret, all bool) er
 	return s.Store.EndSession(ctx, session.ID)
 }
 
+// LogoutAll ends all sessions of an account, for who has its rights by another way than
+// a login token.
+func (s *Service) LogoutAll(ctx context.Context, who account.ID) error {
+	return s.Store.EndSessions(ctx, who)
+}
+
 // JobSweep forgets what has expired. It is one job, which comes back by itself.
 const JobSweep = "session.sweep"
 

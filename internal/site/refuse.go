@@ -12,22 +12,6 @@ import (
 // codeMethod is the code of a request by a method that its path does not take.
 const codeMethod = "method_not_allowed"
 
-// statuses has the status for every kind of fault.
-var statuses = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusBadRequest,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Gone:            http.StatusGone,
-	fault.Conflict:        http.StatusConflict,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Throttled:       http.StatusTooManyRequests,
-	fault.Timeout:         http.StatusRequestTimeout,
-	fault.Full:            http.StatusInsufficientStorage,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
 func statusOf(err error) int {
 	switch fault.CodeOf(err) {
 	case codeMethod:
@@ -35,7 +19,7 @@ func statusOf(err error) int {
 	case codeFormType, wire.CodeEncoding:
 		return http.StatusUnsupportedMediaType
 	}
-	return statuses[fault.KindOf(err)]
+	return wire.Status(fault.KindOf(err))
 }
 
 // A refusal is what a program is told.

@@ -64,8 +64,8 @@ func (h *Handler) byName(r *http.Request) (*visit, error) {
 	if err := h.cfg.Misses.Check(r.Context()); err != nil {
 		return nil, err // names can be guessed
 	}
-	t, err := h.cfg.Desk.ByCode(r.Context(), "to/"+r.PathValue("name"))
-	return h.deskVisit(r, t, nil, "/to/"+url.PathEscape(r.PathValue("name")), err)
+	t, err := h.cfg.Desk.ByName(r.Context(), r.PathValue("name"))
+	return h.deskVisit(r, t, nil, "/"+transfer.NamePrefix+url.PathEscape(r.PathValue("name")), err)
 }
 
 func (h *Handler) deskVisit(r *http.Request, t *transfer.Transfer, to *transfer.Recipient, root string, err error) (*visit, error) {

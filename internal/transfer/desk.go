@@ -123,7 +123,7 @@ func NewDesk(
 // A Form is a transfer to be handed in.
 type Form struct {
 	ID           share.ID // in the shape of the API that makes it
-	Code         string   // of a link that its sender has named: see share.Share; empty: it has none
+	LinkName     string   // the sender's own name for the link; empty: it has none
 	Sender       string   // an address, or empty
 	Subject      string
 	Message      string
@@ -151,6 +151,7 @@ func (f *Form) wrong() (w wrong) {
 	}
 	w.downloads(f.MaxDownloads)
 	w.password(f.Password)
+	w.linkName(f.LinkName)
 	if f.Announced < 0 {
 		w.add("transfersize", "size_invalid", "must be a number of bytes")
 	}
@@ -158,9 +159,9 @@ func (f *Form) wrong() (w wrong) {
 }
 
 // HandIn makes a transfer without files. Faults: Invalid with Fields; Conflict
-// "too_many_recipients", or "id_taken" where its ID or Code is in use; Forbidden
-// "feature_not_allowed", TooLarge "transfer_too_large" or "portal_too_large", Throttled "transfers_a_day" by the rules;
-// Full "disk_full".
+// "too_many_recipients", or "id_taken" where its ID or the name of its link is in use;
+// Forbidden "feature_not_allowed", TooLarge "transfer_too_large" or "portal_too_large",
+// Throttled "transfers_a_day" by the rules; Full "disk_full".
 func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (*Transfer, error) {
 	w := f.wrong()
 	now, days := d.now(), r.DefaultDays
@@ -179,7 +180,7 @@ func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (
 	}
 	t := &Transfer{
 		Share: share.Share{
-			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Code: f.Code, Name: f.Subject,
+			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Code: linkCode(f.LinkName), Name: f.Subject,
 			Message: f.Message, CreatedAt: now, ExpiresAt: now.Add(d.limits.Quiet), MaxSize: r.MaxSize,
 			MaxDownloads: f.MaxDownloads, Portal: f.Portal,
 		},

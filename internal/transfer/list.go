@@ -349,12 +349,18 @@ func (d *Desk) ByTrack(ctx context.Context, track string) (*Transfer, *Recipient
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := t.Visible(d.now()); fault.KindOf(err) == fault.NotFound {
-		return nil, nil, err
-	} else if err != nil {
-		return t, to, err
+	t, err = d.seen(t)
+	return t, to, err
+}
+
+// seen gives a transfer to strangers who have found it, beside Gone where it has ended;
+// none where they must not know of it.
+func (d *Desk) seen(t *Transfer) (*Transfer, error) {
+	err := t.Visible(d.now())
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, err
 	}
-	return t, to, nil
+	return t, err
 }
 
 // ByID finds the transfer with this public id, for anybody who has it, like ByTrack.
@@ -363,12 +369,7 @@ func (d *Desk) ByID(ctx context.Context, tid share.ID) (*Transfer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Visible(d.now()); fault.KindOf(err) == fault.NotFound {
-		return nil, err
-	} else if err != nil {
-		return t, err
-	}
-	return t, nil
+	return d.seen(t)
 }
 
 // Holder gives a transfer, in any state, to who may fill it: its owner, or who holds its
@@ -403,12 +404,7 @@ func (d *Desk) ByCode(ctx context.Context, code string) (*Transfer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.Visible(d.now()); fault.KindOf(err) == fault.NotFound {
-		return nil, err
-	} else if err != nil {
-		return t, err
-	}
-	return t, nil
+	return d.seen(t)
 }
 
 // File finds a file by its primary key, in any state, with the transfer it is of:

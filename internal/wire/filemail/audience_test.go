@@ -12,7 +12,7 @@ import (
 
 func TestAudience(t *testing.T) {
 	w := newTown(t)
-	a := &permit.Audience{People: w.people, Companies: w.companies}
+	a := &permit.Audience{People: w.people}
 	c, err := w.companies.Create(t.Context(), "Acme", "", "", 0)
 	w.must(err)
 	join := func(who *account.Account, admin bool) {

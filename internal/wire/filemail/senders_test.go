@@ -11,7 +11,7 @@ import (
 
 func (w *town) senders(guests bool) *permit.Senders {
 	return &permit.Senders{
-		People: w.people, Companies: w.companies, Blocks: w.blocks, Guests: guests, Now: func() time.Time { return w.now },
+		People: w.people, Blocks: w.blocks, Guests: guests, Now: func() time.Time { return w.now },
 	}
 }
 

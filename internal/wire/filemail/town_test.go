@@ -81,7 +81,7 @@ func newTown(t testing.TB) *town {
 	}
 	w.companies = company.NewService(d, accounts, w.people.Plans, w.blocks, w.ids, now)
 	w.people.Companies = w.companies
-	w.policy = &permit.Senders{People: w.people, Companies: w.companies, Blocks: w.blocks, Now: now}
+	w.policy = &permit.Senders{People: w.people, Blocks: w.blocks, Now: now}
 	w.door = New(Config{
 		Gate: w.people, Limits: w.people, People: w.people, Policy: w.policy, Contacts: contact.NewService(d, w.ids),
 		Now: now, BaseURL: func() string { return base }, Log: slog.New(slog.NewTextHandler(w.logged, nil)),

@@ -56,10 +56,12 @@ func (c *call) place() (cursor string, limit int, err error) {
 		}
 	}
 	if cursor = q.Get("cursor"); len(cursor) > 512 {
-		return "", 0, fault.New(fault.Invalid, "cursor_invalid", "not a place in this list")
+		return "", 0, badCursor()
 	}
 	return cursor, limit, nil
 }
+
+func badCursor() error { return fault.New(fault.Invalid, "cursor_invalid", "not a place in this list") }
 
 func (c *call) flag(name string) bool {
 	b, _ := strconv.ParseBool(c.r.URL.Query().Get(name))

@@ -87,7 +87,9 @@ func (h *Handler) events(c *call) (any, error) {
 		}
 		return flush.Flush()
 	}
-	tick := time.NewTicker(look)
+	// What is looked at is as much as there are files.
+	pace := look * time.Duration(1+t.Files/1000)
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	var said progressBody
 	quiet, state := time.Duration(0), ""
@@ -111,7 +113,7 @@ func (h *Handler) events(c *call) (any, error) {
 		if t.Alive(h.Now()) != nil {
 			return answered, nil
 		}
-		if quiet += look; quiet >= heartbeat {
+		if quiet += pace; quiet >= heartbeat {
 			quiet = 0
 			if _, err := out.Write([]byte(": still here\n\n")); err != nil || flush.Flush() != nil {
 				return answered, nil

@@ -2,7 +2,6 @@ package native
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 
@@ -40,7 +39,7 @@ func (h *Handler) visit(c *call) (*visit, error) {
 			}
 			return err
 		},
-		func() (err error) { v.t, err = h.Desk.ByCode(ctx, NamePrefix+name); return err },
+		func() (err error) { v.t, err = h.Desk.ByName(ctx, name); return err },
 		func() (err error) { v.t, err = h.Desk.ByCode(ctx, name); return err },
 	} {
 		if err = find(); fault.KindOf(err) != fault.NotFound {
@@ -115,7 +114,7 @@ func (h *Handler) getLink(c *call) (any, error) {
 	if b.Locked {
 		return b, nil
 	}
-	b.Title, b.Message, b.Size = t.Name, t.Message, t.Size
+	b.Title, b.Message = t.Name, t.Message
 	if t.MaxDownloads > 0 {
 		b.Left = new(max(0, t.MaxDownloads-t.Claimed))
 	}
@@ -127,6 +126,9 @@ func (h *Handler) getLink(c *call) (any, error) {
 	start := 0
 	if cursor != "" {
 		start = 1 + slices.IndexFunc(p.Files, func(f archive.Item) bool { return string(f.ID) == cursor })
+		if start == 0 {
+			return nil, badCursor()
+		}
 	}
 	for i, f := range p.Files[start:] {
 		if i == limit {
@@ -222,5 +224,3 @@ func (h *Handler) deliver(c *call, f transfer.Fetch, src deliver.Source, it deli
 	}
 	return answered, err
 }
-
-var _ http.Handler = (*Handler)(nil)

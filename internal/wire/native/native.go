@@ -23,7 +23,6 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/permit"
-	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -40,7 +39,6 @@ type Config struct {
 	Senders *permit.Senders
 	Admits  func(ctx context.Context, sender account.ID) error // refuses what is for a company's own people
 	Desk    *transfer.Desk
-	Shares  *share.Service
 	Uploads *upload.Service
 	Parcels *archive.Packer
 	Blobs   blob.Store
@@ -271,26 +269,11 @@ var byCode = map[string]int{
 	wire.CodeEncoding: http.StatusUnsupportedMediaType,
 }
 
-var byKind = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusBadRequest,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Gone:            http.StatusGone,
-	fault.Conflict:        http.StatusConflict,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Throttled:       http.StatusTooManyRequests,
-	fault.Timeout:         http.StatusRequestTimeout,
-	fault.Full:            http.StatusInsufficientStorage,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
 func statusOf(err error) int {
 	if status, ok := byCode[fault.CodeOf(err)]; ok {
 		return status
 	}
-	return byKind[fault.KindOf(err)]
+	return wire.Status(fault.KindOf(err))
 }
 
 // A problem is an error as RFC 9457 has it.

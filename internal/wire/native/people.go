@@ -44,17 +44,14 @@ func (h *Handler) describe(c *call, who account.Actor) (*meBody, error) {
 		b.Account, b.Email, b.Name, b.Admin, b.Used, b.Quota = &a.ID, a.Email, a.Name, a.Admin, a.Used, a.Quota
 	}
 	owner, _, err := h.Senders.Sender(ctx, who, "")
-	switch fault.KindOf(err) {
-	case fault.Internal, fault.Unavailable:
-		if err != nil {
-			return nil, err
-		}
-	}
-	b.MaySend = err == nil
-	if !b.MaySend && who.Account == "" {
+	switch {
+	case err == nil:
+		b.MaySend = true
+	case fault.KindOf(err) == fault.Internal:
+		return nil, err
+	case who.Account == "":
 		return b, nil // nothing is theirs
-	}
-	if err != nil {
+	default:
 		owner = who.Owner
 	}
 	r, err := h.Senders.Rules(ctx, owner.Account)
@@ -102,7 +99,7 @@ func (h *Handler) endSessions(c *call, all bool) error {
 	login := wire.Login{Base: h.BaseURL()}
 	token := login.Token(c.r)
 	if token == "" && all {
-		return h.Senders.Sessions.Store.EndSessions(c.ctx(), c.who.Account) // by an API key
+		return h.Senders.Sessions.LogoutAll(c.ctx(), c.who.Account) // by an API key
 	}
 	if err := h.Senders.Sessions.Logout(c.ctx(), account.Secret(token), all); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -16,12 +15,6 @@ import (
 
 // idLen is the length of an id that is made here: 131 bits.
 const idLen = 22
-
-// NamePrefix is what the sender's own names of links go behind.
-const NamePrefix = "to/"
-
-// linkName is what such a name may be.
-var linkName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$`)
 
 type newFile struct {
 	Name string `json:"name"`
@@ -68,16 +61,14 @@ type transferBody struct {
 	Uploads      []fileBody `json:"uploads,omitempty"`
 }
 
-// body makes the object of a transfer for who may fill it.
+// body makes the object of a transfer for who may fill it. Its key is told by the call
+// that makes it alone: whoever has it can write, which an API key to read cannot.
 func (h *Handler) body(t *transfer.Transfer) transferBody {
 	b := transferBody{
-		ID: t.ID, State: h.state(t), Title: t.Name, Message: t.Message, From: t.Sender, Link: h.link(t),
+		ID: t.ID, State: h.state(t), Title: t.Name, Message: t.Message, From: t.Sender, Link: h.link(t), Name: t.LinkName(),
 		Locked: t.Locked, Notify: t.Notify, Days: t.Days, MaxDownloads: t.MaxDownloads, Downloads: t.Downloads, Size: t.Size,
 		Files: t.Files, OpenFiles: t.OpenFiles, Recipients: t.Recipients, CreatedAt: moment(t.CreatedAt), ReadyAt: moment(t.ReadyAt),
-		Version: t.Version, Key: string(h.Desk.Key(t)),
-	}
-	if len(t.Code) > len(NamePrefix) && t.Code[:len(NamePrefix)] == NamePrefix {
-		b.Name = t.Code[len(NamePrefix):]
+		Version: t.Version,
 	}
 	if !t.Permanent() {
 		b.ExpiresAt = moment(t.ExpiresAt)
@@ -120,26 +111,22 @@ func (h *Handler) createTransfer(c *call) (any, error) {
 	}
 	f := transfer.Form{
 		ID: share.ID(h.IDs.Text(id.Base62, idLen)), Subject: in.Title, Message: in.Message, Password: account.Secret(in.Password),
-		To: in.To, Notify: in.Notify, Confirm: in.Confirm, Days: in.Days, MaxDownloads: in.MaxDownloads, Source: "ferry",
+		To: in.To, Notify: in.Notify, Confirm: in.Confirm, Days: in.Days, MaxDownloads: in.MaxDownloads, LinkName: in.Name, Source: "ferry",
 	}
 	for _, file := range in.Files {
 		if file.Size != nil && *file.Size > 0 {
 			f.Announced += min(*file.Size, maxInt-f.Announced)
 		}
 	}
-	if in.Name != "" {
-		if !linkName.MatchString(in.Name) {
-			return nil, invalid("name", "name_invalid", "must be 3 to 64 of a-z, 0-9 and -")
-		}
-		f.Code = NamePrefix + in.Name
-	}
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
 	owner, sender, err := h.Senders.Sender(ctx, c.who, in.From)
 	if err != nil {
-		if c.who.Account == "" && h.Misses.Count(ctx, share.NotFound()) != nil && h.Misses.Check(ctx) != nil {
-			return nil, h.Misses.Check(ctx) // nobody goes through a list of addresses
+		if c.who.Account == "" { // the answer tells whether an address has an account
+			if miss := h.miss(c, share.NotFound()); fault.KindOf(miss) == fault.Throttled {
+				return nil, miss
+			}
 		}
 		return nil, err
 	}
@@ -158,17 +145,15 @@ func (h *Handler) createTransfer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := h.body(t)
-	if out.Uploads, err = h.announce(c, t, in.Files); err != nil {
+	files, err := h.announce(c, t, in.Files)
+	if err != nil {
 		return nil, err
 	}
-	if len(in.Files) > 0 {
-		if fresh, err := h.Desk.Holder(ctx, c.asker(), h.Desk.Key(t), t.ID); err == nil {
-			uploads := out.Uploads
-			out = h.body(fresh)
-			out.Uploads = uploads
-		}
+	if t, err = h.Desk.ByKey(ctx, t.Key); err != nil { // it has them now
+		return nil, err
 	}
+	out := h.body(t)
+	out.Key, out.Uploads = string(h.Desk.Key(t)), files
 	return out, nil
 }
 
@@ -212,7 +197,7 @@ func (h *Handler) handIn(c *call, owner account.Owner, f transfer.Form, again bo
 		if err != nil {
 			return nil, err
 		}
-		if t.Name != f.Subject || t.Message != f.Message || t.MaxDownloads != f.MaxDownloads || t.Code != f.Code ||
+		if t.Name != f.Subject || t.Message != f.Message || t.MaxDownloads != f.MaxDownloads || t.LinkName() != f.LinkName ||
 			t.Announced != f.Announced || t.Locked != (f.Password != "") || f.Days != nil && t.Days != *f.Days {
 			return nil, fault.New(fault.Conflict, "idempotency_mismatch", "the idempotency key was used for another transfer")
 		}
@@ -426,7 +411,7 @@ func (h *Handler) listDeliveries(c *call) (any, error) {
 		return nil, err
 	}
 	out := list[deliveryBody]{Items: []deliveryBody{}}
-	names := map[transfer.RecipientKey]string{}
+	to, files := map[transfer.RecipientKey]string{}, map[upload.Key]*upload.File{}
 	for i, r := range all {
 		if i == limit {
 			out.Next = all[i-1].Key
@@ -437,19 +422,25 @@ func (h *Handler) listDeliveries(c *call) (any, error) {
 		}
 		b := deliveryBody{At: moment(r.WholeAt), IP: r.Address, Size: t.Size}
 		if r.Item != "" {
-			f, _, err := h.Desk.File(ctx, r.Item)
-			if err != nil {
-				continue // its row is gone
+			if files[r.Item] == nil {
+				f, _, err := h.Desk.File(ctx, r.Item)
+				if err != nil {
+					return nil, err
+				}
+				files[r.Item] = f
 			}
+			f := files[r.Item]
 			b.File, b.Name, b.Size = &f.ID, f.Name, f.Size
 		}
 		if r.Recipient != "" {
-			if _, known := names[r.Recipient]; !known {
-				if to, _, err := h.Desk.Recipient(ctx, r.Recipient); err == nil {
-					names[r.Recipient] = to.Address
+			if to[r.Recipient] == "" {
+				one, _, err := h.Desk.Recipient(ctx, r.Recipient)
+				if err != nil {
+					return nil, err
 				}
+				to[r.Recipient] = one.Address
 			}
-			b.Recipient = names[r.Recipient]
+			b.Recipient = to[r.Recipient]
 		}
 		out.Items = append(out.Items, b)
 	}

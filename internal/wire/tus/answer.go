@@ -20,7 +20,7 @@ const (
 // checksumMismatch is tus's own status (tus, Checksum).
 const checksumMismatch = 460
 
-// byCode gives the statuses that the protocols name for something, byKind the rest.
+// byCode gives the statuses that the protocols name for something; wire.Status has the rest.
 var byCode = map[string]int{
 	codeVersion:           http.StatusPreconditionFailed,
 	codeMethod:            http.StatusMethodNotAllowed,
@@ -31,26 +31,11 @@ var byCode = map[string]int{
 	"length_inconsistent": http.StatusBadRequest,
 }
 
-var byKind = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusBadRequest,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Gone:            http.StatusGone,
-	fault.Conflict:        http.StatusConflict,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Throttled:       http.StatusTooManyRequests,
-	fault.Timeout:         http.StatusRequestTimeout,
-	fault.Full:            http.StatusInsufficientStorage,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
 func statusOf(err error) int {
 	if status, ok := byCode[fault.CodeOf(err)]; ok {
 		return status
 	}
-	return byKind[fault.KindOf(err)]
+	return wire.Status(fault.KindOf(err))
 }
 
 // A problem is an error as RFC 9457 has it, with the draft's types where it has one.

@@ -227,7 +227,7 @@ func (s *Service) checkPassword(ctx context.Context, email string, password acco
 	if verr != nil {
 		return nil, verr
 	}
-	if !ok {
+	if !ok || err != nil { // nobody's password is right, whatever the hasher makes of it
 		return nil, wrongPassword(err)
 	}
 	return a, s.Store.ForgetTry(ctx, try.Name)

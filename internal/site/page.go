@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/words"
 )
 
@@ -31,13 +32,17 @@ type frame struct {
 	Way    int // how far the ferry is across, in tenths
 
 	Languages []words.Language
+	Me        *account.Account // who is signed in; nil: nobody
+	Here      string           // the path of the page, of which the head makes no way
 }
 
 func (h *Handler) frame(r *http.Request, title string) frame {
 	say := h.say(r)
+	// A page is shown also where nobody can be found just now: to nobody.
+	me, _ := h.visitor(r)
 	return frame{
 		Words: say, Site: h.cfg.Name, Home: say.HomeOf(h.cfg.Name), Title: title, Assets: h.assets.root(), Way: 8,
-		Languages: words.Languages(),
+		Languages: words.Languages(), Me: me, Here: r.URL.Path,
 	}
 }
 

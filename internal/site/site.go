@@ -88,6 +88,7 @@ func (h *Handler) routes() []wire.Route {
 		h.ticketRoutes(session.Register, func(p *words.Pages) *words.Step { return &p.Register }, h.finishAccount),
 		h.ticketRoutes(session.Verify, func(p *words.Pages) *words.Step { return &p.Verify }, h.verifyAddress),
 		h.ticketRoutes(session.Reset, func(p *words.Pages) *words.Step { return &p.NewPassword }, h.resetPassword),
+		h.signInRoutes(),
 		h.fixedRoutes(),
 	)
 }

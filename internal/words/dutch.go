@@ -65,6 +65,17 @@ func dutchPages() *Pages {
 		KeyOnce:      "Hij wordt alleen deze keer getoond en is later niet op te zoeken. Bewaar hem goed.",
 		TryKey:       "Probeer hem",
 
+		Ways: "Wegen", SignOut: "Uitloggen",
+		SignIn: SignIn{
+			Link: "Inloggen", Title: "Inloggen", Button: "Inloggen",
+			Wrong: map[string]string{
+				"wrong_password":          "Onbekend adres of verkeerd wachtwoord.",
+				"account_disabled":        "Dit account is uitgeschakeld. Vraag het de mensen die deze server beheren.",
+				"password_reset_required": "Dit wachtwoord moet eerst worden gewijzigd. Vraag een brief aan waarmee u een nieuw kiest.",
+				"too_many_tries":          "Te veel pogingen. Wacht een kwartier en probeer het dan opnieuw.",
+			},
+		},
+
 		Register: Step{
 			"Nog één stap", "Uw account is bijna klaar.", "Mijn account afmaken",
 			"Uw account is klaar", "Meld u aan met uw adres en het gekozen wachtwoord.",

@@ -65,6 +65,17 @@ func germanPages() *Pages {
 		KeyOnce:      "Er wird nur dieses eine Mal gezeigt und lässt sich später nicht nachschlagen. Bewahren Sie ihn sicher auf.",
 		TryKey:       "Probieren Sie ihn aus",
 
+		Ways: "Wege", SignOut: "Abmelden",
+		SignIn: SignIn{
+			Link: "Anmelden", Title: "Anmelden", Button: "Anmelden",
+			Wrong: map[string]string{
+				"wrong_password":          "Unbekannte Adresse oder falsches Passwort.",
+				"account_disabled":        "Dieses Konto ist abgeschaltet. Fragen Sie die Betreiber dieses Servers.",
+				"password_reset_required": "Dieses Passwort muss erst geändert werden. Lassen Sie sich einen Brief schicken, mit dem Sie ein neues wählen.",
+				"too_many_tries":          "Zu viele Versuche. Warten Sie eine Viertelstunde und versuchen Sie es dann wieder.",
+			},
+		},
+
 		Register: Step{
 			"Noch ein Schritt", "Ihr Konto ist fast fertig.", "Konto fertigstellen",
 			"Ihr Konto ist bereit", "Melden Sie sich mit Ihrer Adresse und dem gewählten Passwort an.",

@@ -65,6 +65,17 @@ func norwegianPages() *Pages {
 		KeyOnce:      "Den vises bare denne ene gangen og kan ikke slås opp senere. Ta godt vare på den.",
 		TryKey:       "Prøv den",
 
+		Ways: "Veier", SignOut: "Logg ut",
+		SignIn: SignIn{
+			Link: "Logg inn", Title: "Logg inn", Button: "Logg inn",
+			Wrong: map[string]string{
+				"wrong_password":          "Ukjent adresse eller feil passord.",
+				"account_disabled":        "Denne kontoen er slått av. Spør dem som driver denne tjeneren.",
+				"password_reset_required": "Dette passordet må endres først. Be om et brev som lar deg velge et nytt.",
+				"too_many_tries":          "For mange forsøk. Vent et kvarter, og prøv igjen.",
+			},
+		},
+
 		Register: Step{
 			"Ett steg til", "Kontoen din er nesten klar.", "Fullfør kontoen min",
 			"Kontoen din er klar", "Logg inn med adressen din og passordet du valgte.",

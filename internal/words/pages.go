@@ -59,6 +59,11 @@ type Pages struct {
 	ReadyTitle, ReadyText     string
 	YourKey, KeyOnce, TryKey  string
 
+	// Signing in and out.
+	Ways    string // label of the ways in the head of a page
+	SignIn  SignIn
+	SignOut string
+
 	// The pages that letters lead to.
 	Register, Verify, NewPassword Step
 
@@ -75,6 +80,13 @@ type Pages struct {
 
 // A Step is one thing that a letter lets its reader do.
 type Step struct{ Title, Text, Button, DoneTitle, DoneText string }
+
+// SignIn is the page on which people sign in. Wrong says by its fault's code why they
+// were not.
+type SignIn struct {
+	Link, Title, Button string
+	Wrong               map[string]string
+}
 
 // A Problem tells a person why there is no page, and what to do about it.
 type Problem struct{ Title, Text string }
@@ -197,6 +209,17 @@ func English() *Pages {
 		YourKey:      "Your API key",
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
+
+		Ways: "Ways", SignOut: "Sign out",
+		SignIn: SignIn{
+			Link: "Sign in", Title: "Sign in", Button: "Sign in",
+			Wrong: map[string]string{
+				"wrong_password":          "Unknown address or wrong password.",
+				"account_disabled":        "This account is switched off. Ask the people who run this server.",
+				"password_reset_required": "This password must be changed first. Ask for a letter by which to choose a new one.",
+				"too_many_tries":          "Too many tries. Wait a quarter of an hour, then try again.",
+			},
+		},
 
 		Register: Step{
 			"One more step", "Your account is almost ready.", "Finish my account",

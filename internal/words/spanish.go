@@ -65,6 +65,17 @@ func spanishPages() *Pages {
 		KeyOnce:      "Se muestra solo esta vez y no se puede consultar después. Guárdela en un lugar seguro.",
 		TryKey:       "Pruébela",
 
+		Ways: "Caminos", SignOut: "Cerrar sesión",
+		SignIn: SignIn{
+			Link: "Iniciar sesión", Title: "Iniciar sesión", Button: "Entrar",
+			Wrong: map[string]string{
+				"wrong_password":          "Dirección desconocida o contraseña incorrecta.",
+				"account_disabled":        "Esta cuenta está desactivada. Pregunte a quienes llevan este servidor.",
+				"password_reset_required": "Antes hay que cambiar esta contraseña. Pida una carta con la que elegir una nueva.",
+				"too_many_tries":          "Demasiados intentos. Espere un cuarto de hora y vuelva a probar.",
+			},
+		},
+
 		Register: Step{
 			"Un paso más", "Su cuenta está casi lista.", "Terminar mi cuenta",
 			"Su cuenta está lista", "Inicie sesión con su dirección y la contraseña que eligió.",

@@ -1,0 +1,110 @@
+package site
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/session"
+	"github.com/ferry-server/ferry/internal/wire"
+)
+
+// SignInPath is the page on which people sign in.
+const SignInPath = "/app/sign-in"
+
+func (h *Handler) login() wire.Login { return wire.Login{Base: h.cfg.BaseURL} }
+
+// visitor gives the account that the browser is signed in to; nil for nobody, and for
+// a session that is over.
+func (h *Handler) visitor(r *http.Request) (*account.Account, error) {
+	token := h.login().Token(r)
+	if token == "" {
+		return nil, nil
+	}
+	a, err := h.cfg.Sessions.Find(r.Context(), account.Secret(token))
+	if fault.KindOf(err) == fault.Unauthenticated {
+		return nil, nil
+	}
+	return a, err
+}
+
+// signInRoutes are the ways in and out.
+func (h *Handler) signInRoutes() []wire.Route {
+	return []wire.Route{
+		get(SignInPath, h.signInForm),
+		post(SignInPath, h.signIn),
+		post("/app/sign-out", h.signOut),
+	}
+}
+
+type signInPage struct {
+	frame
+	Email, Next, Wrong string
+}
+
+func (h *Handler) signInForm(w http.ResponseWriter, r *http.Request) error {
+	next := ownPath(r.URL.Query().Get("next"))
+	me, err := h.visitor(r)
+	if err != nil {
+		return err
+	}
+	if me != nil {
+		h.leadTo(w, next)
+		return nil
+	}
+	return h.show(w, r, http.StatusOK, "sign-in", signInPage{frame: h.signInFrame(r), Next: next})
+}
+
+func (h *Handler) signInFrame(r *http.Request) frame {
+	f := h.frame(r, h.say(r).SignIn.Title)
+	f.Way = 0
+	return f
+}
+
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
+	if err := h.fromHere(r); err != nil {
+		return err
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	email, next := form.Get("email"), ownPath(form.Get("next"))
+	l, err := h.cfg.Sessions.Login(r.Context(), email, account.Secret(form.Get("password")), wire.ClientAddr(r.Context()), session.Opaque)
+	if told := h.say(r).SignIn.Wrong[fault.CodeOf(err)]; told != "" {
+		return h.show(w, r, statusOf(err), "sign-in", signInPage{h.signInFrame(r), email, next, told})
+	}
+	if err != nil {
+		return err
+	}
+	h.login().Set(w, string(l.Login), l.LoginExpires)
+	h.leadTo(w, next)
+	return nil
+}
+
+// signOut ends the session of this browser; one that is over already is no error.
+func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) error {
+	if err := h.fromHere(r); err != nil {
+		return err
+	}
+	if token := h.login().Token(r); token != "" {
+		err := h.cfg.Sessions.Logout(r.Context(), account.Secret(token), false)
+		if err != nil && fault.KindOf(err) != fault.Unauthenticated {
+			return err
+		}
+	}
+	h.login().Set(w, "", time.Time{})
+	h.leadTo(w, "/")
+	return nil
+}
+
+// ownPath gives a path of this site to go on to; the first page for what is none. A
+// browser takes "//host" and "/\host" for another site's.
+func ownPath(next string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsFunc(next, func(c rune) bool { return c <= ' ' || c == '\\' || c > '~' }) {
+		return "/"
+	}
+	return next
+}

@@ -107,7 +107,7 @@ func drive(t *testing.T, node *testenv.Node, script string) (r report) {
 	return r
 }
 
-func driveFor(t *testing.T, node *testenv.Node, script string, report any) {
+func driveFor(t *testing.T, node *testenv.Node, script string, report any, env ...string) {
 	t.Helper()
 	nodejs := testenv.Need(t, "node")
 	if _, err := os.Stat("clients/node_modules"); err != nil {
@@ -117,11 +117,12 @@ func driveFor(t *testing.T, node *testenv.Node, script string, report any) {
 	cmd.Dir = "clients"
 	// A clean environment: axios obeys http_proxy.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "FERRY_URL=" + node.URL, "FERRY_KEY=" + node.Key()}
+	cmd.Env = append(cmd.Env, env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", script, err, stderr.String())
+		t.Fatalf("%s: %v\n%s%s", script, err, stderr.String(), out)
 	}
 	if err := json.Unmarshal(out, report); err != nil {
 		t.Fatalf("%s printed %q: %v", script, out, err)

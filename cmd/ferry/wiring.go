@@ -190,13 +190,13 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		}
 	}
 	audience := &permit.Audience{People: callers}
-	pages := site.New(site.Config{
-		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Blobs: blobs, Parcels: parcels, Desk: desk,
-		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
-	})
 	senders := &permit.Senders{
 		People: callers, Blocks: blocks, Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 	}
+	pages := site.New(site.Config{
+		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
+		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
+	})
 	own := native.New(native.Config{
 		Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
 		Misses: misses, IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, Log: log, MaxFiles: s.MaxFiles, Page: site.PagePath,

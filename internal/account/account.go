@@ -58,14 +58,7 @@ type Owner struct {
 type Actor struct {
 	Owner
 	Key KeyID // by which key; empty for a person
-
-	// Scopes is what that key was made for; 0: all. Doors ask the key itself whether it
-	// is for a call; this is for what an answer must not tell those who only look.
-	Scopes Scope
 }
-
-// May reports whether the actor's key, if there is one, is for this.
-func (a Actor) May(s Scope) bool { return a.Scopes == 0 || a.Scopes&s == s }
 
 // A State is where an account is in its life.
 type State int

@@ -111,7 +111,7 @@ func (k *APIKey) Room(identifier *string) Room {
 
 // Actor gives who acts with this key, in the room of the identifier.
 func (k *APIKey) Actor(identifier *string) Actor {
-	return Actor{Owner: Owner{Account: k.Account, Room: k.Room(identifier)}, Key: k.ID, Scopes: k.Scopes}
+	return Actor{Owner: Owner{Account: k.Account, Room: k.Room(identifier)}, Key: k.ID}
 }
 
 // NewKey describes a key to be made.

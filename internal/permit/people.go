@@ -42,7 +42,7 @@ func (p *People) Key(ctx context.Context, key account.Secret, use account.Scope)
 	if err != nil {
 		return account.Actor{}, err
 	}
-	return account.Actor{Owner: account.Owner{Account: k.Account}, Key: k.ID, Scopes: k.Scopes}, nil
+	return account.Actor{Owner: account.Owner{Account: k.Account}, Key: k.ID}, nil
 }
 
 // Token tells who acts with a login token: Unauthenticated for one that is unknown,

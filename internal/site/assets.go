@@ -32,6 +32,7 @@ type assets struct {
 // assetTypes are the media types of assets, by their endings.
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 	".txt": "text/plain; charset=utf-8",
 }

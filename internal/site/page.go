@@ -29,7 +29,8 @@ type frame struct {
 	Home   string
 	Title  string
 	Assets string
-	Way    int // how far the ferry is across, in tenths
+	Way    int  // how far the ferry is across, in tenths
+	Scene  bool // with both its shores
 
 	Languages []words.Language
 	Me        *account.Account // who is signed in; nil: nobody

@@ -112,7 +112,7 @@ func TestWhoIsAnsweredInJSON(t *testing.T) {
 func TestWrongMethod(t *testing.T) {
 	w := newWorld(t)
 	tr, _ := w.transfer("", "", sent{"a", "1"})
-	for _, path := range []string{"/", "/" + tr.Code, downloads(tr) + "/zip/a.zip", "/robots.txt"} {
+	for _, path := range []string{"/docs", "/" + tr.Code, downloads(tr) + "/zip/a.zip", "/robots.txt"} {
 		res := w.do(http.MethodPost, path, "")
 		if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("POST %s: %d, Allow %q", path, res.StatusCode, res.Header.Get("Allow"))

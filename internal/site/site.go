@@ -24,6 +24,7 @@ import (
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -32,13 +33,15 @@ import (
 	"github.com/ferry-server/ferry/internal/words"
 )
 
-// Config is what a site is made of. Misses, Name and Log may be left out.
+// Config is what a site is made of. Misses, Name and Log may be left out, and Senders,
+// without whom nobody sends from the first page.
 type Config struct {
 	Shares   *share.Service
 	Uploads  *upload.Service
 	Boards   *board.Service
 	Accounts *account.Service
 	Sessions *session.Service
+	Senders  *permit.Senders
 	Blobs    blob.Store
 	Parcels  *archive.Packer
 	Desk     *transfer.Desk
@@ -96,6 +99,7 @@ func (h *Handler) routes() []wire.Route {
 func (h *Handler) fixedRoutes() []wire.Route {
 	return []wire.Route{
 		get("/", h.home),
+		post("/", h.send),
 		get("/docs", h.docs), // where errors of WeTransfer's API say that one can read more
 		get("/robots.txt", h.rootAsset("robots.txt")),
 		get("/favicon.ico", h.rootAsset("icon.svg")),
@@ -158,12 +162,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var errUnknownPath = fault.New(fault.NotFound, "unknown_path", "there is nothing at this address")
-
-// home is the first page.
-func (h *Handler) home(w http.ResponseWriter, r *http.Request) error {
-	h.welcome(w)
-	return h.show(w, r, http.StatusOK, "home", basePage{h.frame(r, h.say(r).HomeTitle), h.cfg.BaseURL})
-}
 
 // docs is the page for those who write programs.
 func (h *Handler) docs(w http.ResponseWriter, r *http.Request) error {

@@ -21,9 +21,12 @@ import (
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/permit"
+	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/site"
@@ -120,8 +123,16 @@ func newWorld(t testing.TB) *world {
 
 // siteAt makes a site with this base URL.
 func (w *world) siteAt(base string) *site.Handler {
+	plans, blocks := plan.NewService(w.db), block.NewService(w.db, w.now)
+	senders := &permit.Senders{
+		People: &permit.People{
+			Accounts: w.accounts, Sessions: w.sessions, Plans: plans, Days: 7,
+			Companies: company.NewService(w.db, w.accounts, plans, blocks, w.ids, w.now),
+		},
+		Blocks: blocks, Now: w.now,
+	}
 	return site.New(site.Config{
-		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Blobs: w.blobs,
+		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,
 		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
 		Desk:    w.desk, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})

@@ -7,7 +7,6 @@ type Reader struct {
 	Account account.ID // empty for nobody
 	Address string     // the account's, if it is verified to be theirs; else empty
 	Link    *Recipient // whose own link they came by; nil: the common one, or none
-	Looks   bool       // they come by what is for looking alone, such as a key to read
 
 	// Members tells whether an account, and an address, is of the company that the
 	// reader administers; nil for those who administer none.
@@ -41,12 +40,11 @@ func (v *View) Shows(to *Recipient) bool {
 // sent nor received inside the organisation.
 //
 // Of what came from outside an admin gets less here than that may mean: what
-// concerns their own people, and not the key, with which one can write. So does who
-// only looks.
+// concerns their own people, and not the key, with which one can write.
 func ViewOf(t *Transfer, recipients []*Recipient, r Reader) View {
 	owns := r.Account != "" && r.Account == t.Owner.Account
 	if owns || r.Members != nil && r.Members(t.Owner.Account, "") {
-		return View{Sender: true, Key: !r.Looks, Recipients: true, Tracking: true, Open: true, Change: true}
+		return View{Sender: true, Key: true, Recipients: true, Tracking: true, Open: true, Change: true}
 	}
 	v := View{Sender: r.Link != nil && r.Link.Home == t.Key}
 	for _, to := range recipients {

@@ -63,9 +63,6 @@ func (s *Service) offsetOf(ctx context.Context, who account.ID, file ID) (*File,
 		return f, f.Size, nil
 	}
 	e, err := s.end(ctx, f)
-	if err == nil && e.offset < f.Got {
-		f, err = s.File(ctx, who, file) // a hole, or parts that are being removed
-	}
 	return f, e.offset, err
 }
 
@@ -78,7 +75,7 @@ func (s *Service) offsetOf(ctx context.Context, who account.ID, file ID) (*File,
 // "append_busy" while another request sends the part by its number, "bytes_differ"
 // for other bytes than were acknowledged, Invalid "size_mismatch" for another size
 // than was said before, "size_unknown" where it must be said.
-func (s *Service) Append(ctx context.Context, a Append) (_ *File, _ int64, err error) {
+func (s *Service) Append(ctx context.Context, a Append) (*File, int64, error) {
 	done, err := s.turn(ctx, a.File, a.Stop)
 	if err != nil {
 		return nil, 0, err
@@ -91,7 +88,6 @@ func (s *Service) Append(ctx context.Context, a Append) (_ *File, _ int64, err e
 	if err := f.Accepts(s.now()); err != nil {
 		return nil, 0, err
 	}
-	defer func() { err = s.whether(ctx, a.File, err) }()
 	e, err := s.end(ctx, f)
 	if err != nil {
 		return nil, 0, err

@@ -135,15 +135,16 @@ type Put struct {
 // "part_too_large" or "transfer_too_large", Full "disk_full" or "quota_exceeded";
 // whatever Body.Read returned that is a fault comes back as it is.
 func (s *Service) Put(ctx context.Context, p Put) (*Part, error) {
+	if !p.Again {
+		return s.put(ctx, p)
+	}
 	body := &tally{Reader: p.Body}
-	if p.Again {
-		p.Body = body
-	}
+	p.Body = body
 	part, err := s.put(ctx, p)
-	if p.Again && fault.Is(err, "file_complete") {
-		part, err = s.again(ctx, p, body, err)
+	if fault.Is(err, "file_complete") {
+		return s.again(ctx, p, body, err)
 	}
-	return part, s.whether(ctx, p.File, err)
+	return part, err
 }
 
 func (s *Service) put(ctx context.Context, p Put) (*Part, error) {
@@ -407,31 +408,8 @@ func (s *Service) settle(ctx context.Context, f *File) error {
 		return nil
 	}
 	_, err := s.Complete(ctx, f.ID, CompleteOptions{})
-	if err != nil && refused(err) {
-		// Others were found damaged, or the file or its home has ended since: this part
-		// was taken before, as its sender is told.
-		return nil
-	}
-	return err
-}
-
-// whether tells why err came, if it came of bytes and rows that are being removed:
-// that the file was deleted, or its home has ended. Who is refused as a stranger, by a
-// NotFound, does not learn it.
-func (s *Service) whether(ctx context.Context, id ID, err error) error {
-	switch k := fault.KindOf(err); {
-	case err == nil, k == fault.Gone, k == fault.Invalid, k == fault.NotFound:
-		return err
-	}
-	f, ferr := s.store.File(context.WithoutCancel(ctx), id)
-	if fault.KindOf(ferr) == fault.NotFound {
-		return ferr // that is gone too
-	}
-	if ferr != nil {
-		return err
-	}
-	if gone := f.Accepts(s.now()); fault.KindOf(gone) == fault.Gone {
-		return gone
+	if fault.Is(err, "part_missing") {
+		return nil // others were found damaged; this one is there, as its sender is told
 	}
 	return err
 }
@@ -474,7 +452,7 @@ func (s *Service) Complete(ctx context.Context, id ID, o CompleteOptions) (done 
 			ferr = s.reread(ctx, f)
 		}
 		if ferr != nil {
-			return nil, s.whether(ctx, id, ferr)
+			return nil, ferr
 		}
 	}
 	return nil, err
@@ -484,12 +462,6 @@ func (s *Service) complete(ctx context.Context, id ID, o CompleteOptions, read [
 	return s.store.Complete(context.WithoutCancel(ctx), id, func(f *File, parts func() ([]Part, error)) ([]int, []job.Job, error) {
 		if o.May != nil {
 			if err := o.May(f); err != nil {
-				return nil, nil, err
-			}
-		}
-		if f.State != Complete {
-			// Before its parts are looked at, which may be half removed.
-			if err := f.Accepts(s.now()); err != nil {
 				return nil, nil, err
 			}
 		}

@@ -65,6 +65,8 @@ func dutchPages() *Pages {
 		KeyOnce:      "Hij wordt alleen deze keer getoond en is later niet op te zoeken. Bewaar hem goed.",
 		TryKey:       "Probeer hem",
 
+		Sending: dutchSending(), DaysCount: func(n int) string { return count(n, "dag", "dagen") },
+
 		Ways: "Wegen", SignOut: "Uitloggen",
 		SignIn: SignIn{
 			Link: "Inloggen", Title: "Inloggen", Button: "Inloggen",

@@ -65,6 +65,8 @@ func norwegianPages() *Pages {
 		KeyOnce:      "Den vises bare denne ene gangen og kan ikke slås opp senere. Ta godt vare på den.",
 		TryKey:       "Prøv den",
 
+		Sending: norwegianSending(), DaysCount: func(n int) string { return count(n, "dag", "dager") },
+
 		Ways: "Veier", SignOut: "Logg ut",
 		SignIn: SignIn{
 			Link: "Logg inn", Title: "Logg inn", Button: "Logg inn",

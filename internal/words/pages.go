@@ -50,6 +50,10 @@ type Pages struct {
 	SenderTitle, SenderText, SenderAfter string
 	KeyTitle, KeyText                    string
 
+	// The page on which people send.
+	Sending   Sending
+	DaysCount func(n int) string
+
 	Docs Docs
 
 	// The one-time set-up.
@@ -209,6 +213,8 @@ func English() *Pages {
 		YourKey:      "Your API key",
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
+
+		Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
 
 		Ways: "Ways", SignOut: "Sign out",
 		SignIn: SignIn{

@@ -165,7 +165,6 @@ func (h *Handler) admit(ctx context.Context, rt *route, c credentials) (who Call
 			return Caller{}, invalidOrExpiredLoginToken.instead(err, fault.Unauthenticated)
 		}
 		if admitted = true; n.looksAtToken() {
-			person.Scopes = who.Scopes
 			who.Actor = person
 		}
 	}

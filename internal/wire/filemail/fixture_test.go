@@ -43,7 +43,7 @@ func (g *fakeGate) Key(_ context.Context, key account.Secret, use account.Scope)
 		if use&^account.Read != 0 {
 			return account.Actor{}, fault.New(fault.Forbidden, "scope_missing", "the API key was not made for that")
 		}
-		return account.Actor{Owner: account.Owner{Account: "ada"}, Key: "k2", Scopes: account.Read}, nil
+		return account.Actor{Owner: account.Owner{Account: "ada"}, Key: "k2"}, nil
 	}
 	return account.Actor{}, fault.New(fault.Unauthenticated, "key_unknown", "unknown API key")
 }

@@ -60,11 +60,6 @@ func (l *library) Admits(_ context.Context, sender, who account.ID) (bool, error
 
 // Key and Token make it a Gate.
 func (l *library) Key(_ context.Context, key account.Secret, _ account.Scope) (account.Actor, error) {
-	if name, looks := strings.CutSuffix(string(key), " to read"); looks {
-		who, err := l.Token(context.Background(), account.Secret(name))
-		who.Scopes = account.Read
-		return who, err
-	}
 	return l.Token(context.Background(), key)
 }
 

@@ -30,8 +30,7 @@ type Readers interface {
 // A reading is the reader of a call.
 type reading struct {
 	permit.Reader
-	who   account.ID
-	looks bool // by a key that is not to send
+	who account.ID
 }
 
 func (h *Handler) reading(c *call) (reading, error) {
@@ -39,7 +38,7 @@ func (h *Handler) reading(c *call) (reading, error) {
 		return reading{}, nil
 	}
 	r, err := h.cfg.Readers.Reader(c.r.Context(), c.who.Account)
-	return reading{r, c.who.Account, !c.who.May(account.Send)}, err
+	return reading{r, c.who.Account}, err
 }
 
 // asker is the reader as who wants to have what is theirs.
@@ -49,7 +48,7 @@ func (r reading) asker() transfer.Asker {
 
 // view decides what the reader sees of a transfer.
 func (r reading) view(t *transfer.Transfer, recipients []*transfer.Recipient, link *transfer.Recipient) transfer.View {
-	reader := transfer.Reader{Account: r.who, Address: r.Address, Link: link, Looks: r.looks}
+	reader := transfer.Reader{Account: r.who, Address: r.Address, Link: link}
 	if r.Team != nil {
 		reader.Members = func(owner account.ID, address string) bool {
 			return r.Team.HasAccount(owner) || r.Team.HasAddress(address)

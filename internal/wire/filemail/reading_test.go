@@ -49,33 +49,6 @@ func members(v any) string {
 	return strings.Join(slices.Sorted(maps.Keys(m)), " ")
 }
 
-// TestKeyToReadGetsNoTransferKey: with a transfer's key one writes, without any other
-// credential. Who also comes with a login token gains nothing by it.
-func TestKeyToReadGetsNoTransferKey(t *testing.T) {
-	l := newLibrary(t)
-	tr := l.send("ada", transfer.Form{Subject: "s"}, "a.txt=hello")
-	id, key := string(tr.ID), string(l.desk.Key(tr))
-	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/transfer/" + id, ""},
-		{"GET", "/transfer?trackid=" + tr.Track, ""},
-		{"GET", "/transfer/sent", ""},
-		{"POST", "/transfer/find", `{"url":"http://ferry.test/d/` + id + `"}`},
-		{"GET", "/downloadpage/transfer?id=" + id, ""},
-		{"GET", "/api/transfer/get?transferid=" + id, ""},
-		{"GET", "/transfer/sent/get", ""},
-	} {
-		for _, token := range []string{"", "key of ada"} {
-			got := l.do(c.method, c.path, c.body, "Content-Type", "application/json", "X-Api-Key", "key of ada to read", "Logintoken", token)
-			if got.status != 200 || strings.Contains(got.body, key) {
-				t.Errorf("%s %s by a key to read: %d %s", c.method, c.path, got.status, got.body)
-			}
-		}
-	}
-	if got := l.do("GET", "/transfer/"+id, "", "X-Api-Key", "key of ada"); !strings.Contains(got.body, key) {
-		t.Errorf("a key for everything does not get it: %s", got.body)
-	}
-}
-
 func TestObjectsHaveAllTheirKeys(t *testing.T) {
 	l := newLibrary(t)
 	tr := l.send("ada", transfer.Form{To: []string{"bob@acme.test"}, Source: "Web"}, "a.txt=hello")

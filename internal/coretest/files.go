@@ -91,7 +91,9 @@ func (m *Model) PutPart(_ context.Context, file upload.Key, number int, change f
 	f.Home = home
 	m.files[file] = f
 	m.parts[file][number] = n.Part
-	m.bytes[string(file)] = slices.Clone(n.Bytes)
+	if n.Bytes != nil || !f.Small {
+		m.bytes[string(file)] = slices.Clone(n.Bytes)
+	}
 	m.enqueue(n.Jobs)
 	return nil
 }

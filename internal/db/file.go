@@ -188,7 +188,7 @@ func (d *DB) PutPart(
 			t.exec(`
 				insert into contents (file, bytes) values ($1, $2)
 				on conflict (file) do update set bytes = excluded.bytes`, f.Key, p.Bytes)
-		case small:
+		case small && !f.Small:
 			t.exec(deleteContent, f.Key)
 		}
 		insertJobs(t, p.Jobs)
@@ -280,7 +280,7 @@ type settler = func(f *upload.File, parts func() ([]upload.Part, error)) (drop [
 
 // rework runs change on a locked file and saves what it did.
 func rework(t tx, f *upload.File, change settler) error {
-	was, held := f.State, f.Held()
+	small, was, held := f.Small, f.State, f.Held()
 	drop, jobs, err := change(f, func() (all []upload.Part, err error) {
 		err = t.query(appendPart(&all, f.Key), selectAllParts, f.Key)
 		return all, err
@@ -290,13 +290,14 @@ func rework(t tx, f *upload.File, change settler) error {
 	}
 	follow(t, f, was, held)
 	t.exec(`
-		update files set size = $1, state = $2, parts = $3, loose = $4, got = $5, sum = $6, suspect = $7, completed_at = $8
-		where key = $9`,
-		f.Size, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Suspect, f.CompletedAt, f.Key)
+		update files set size = $1, state = $2, parts = $3, loose = $4, got = $5, sum = $6, suspect = $7, completed_at = $8,
+			small = $9
+		where key = $10`,
+		f.Size, f.State, f.Parts, f.Loose, f.Got, f.Sum, f.Suspect, f.CompletedAt, f.Small, f.Key)
 	for _, n := range drop {
 		t.exec(`delete from parts where file = $1 and number = $2`, f.Key, n)
 	}
-	if f.Small && len(drop) > 0 { // it had no part but that one
+	if small && !f.Small {
 		t.exec(deleteContent, f.Key)
 	}
 	insertJobs(t, jobs)

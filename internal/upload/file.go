@@ -70,7 +70,8 @@ type File struct {
 	Got   int64  // bytes of all parts together
 	Sum   uint32 // XOR of the contributions of the parts in place; once Complete, the CRC-32 of the file
 
-	// Small is set when the whole content lies beside the file's row (blob.Row).
+	// Small is set when a part that is all of the content lies beside the file's row
+	// (blob.Row). Others may have come as well until the file is complete.
 	Small bool
 
 	// Suspect is set when a sync of the planned blob failed: its parts are read
@@ -222,7 +223,10 @@ func (f *File) contribution(p *Part) uint32 {
 	return blob.ShiftCRC(p.CRC, end-p.Offset-p.Length)
 }
 
-func (f *File) inPlace(p *Part) bool { return p.Blob == f.Blob() }
+// inPlace tells whether a part lies where the plan has it, or beside the file's row.
+func (f *File) inPlace(p *Part) bool {
+	return p.Blob == blob.ID(f.Key) || p.Blob == blob.Row(string(f.Key))
+}
 
 // checkPart refuses part numbers that no plan has.
 func (f *File) checkPart(n int) error {
@@ -277,7 +281,9 @@ func (f *File) put(p, old *Part) {
 	if old != nil {
 		f.leave(old)
 	}
-	_, f.Small = p.Blob.RowKey()
+	if _, row := p.Blob.RowKey(); row {
+		f.Small = true // and stays so while others come, and lie loose
+	}
 	f.Parts++
 	f.Got += p.Length
 	f.ReceivedAt = p.ReceivedAt
@@ -297,6 +303,9 @@ func (f *File) put(p, old *Part) {
 func (f *File) leave(p *Part) {
 	f.Parts--
 	f.Got -= p.Length
+	if _, row := p.Blob.RowKey(); row {
+		f.Small = false
+	}
 	if f.inPlace(p) {
 		f.Sum ^= f.contribution(p)
 	} else {

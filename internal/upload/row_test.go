@@ -128,3 +128,29 @@ func TestSmallFileRefused(t *testing.T) {
 		})
 	}
 }
+
+// Parts that come beside one that is all of a small file, and lie loose, neither take
+// its bytes away nor spoil what is counted.
+func TestPartsBesideASmallFile(t *testing.T) {
+	whole, half := pattern(1000, 1), pattern(1000, 2)
+	for _, tt := range []struct {
+		name string
+		sent []sending
+		want []byte
+	}{
+		{"it stays", []sending{{1, whole, true}, {2, half[500:], true}, {2, nil, true}}, whole},
+		{"it is replaced by parts", []sending{{1, whole, true}, {2, half[500:], true}, {1, half[:500], true}}, half},
+		{"twice", []sending{{2, half[500:], true}, {1, whole, true}, {2, half[500:], true}, {1, half[:500], true}, {1, whole, true}, {1, half[:500], true}}, half},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			f := w.file(1000)
+			for _, s := range tt.sent {
+				if err := w.send(f, s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.complete(f, tt.want)
+		})
+	}
+}

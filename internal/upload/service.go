@@ -368,7 +368,7 @@ func (s *Service) recordIf(
 		if err := f.Accepts(part.ReceivedAt); err != nil {
 			return nil, err
 		}
-		if f.Suspect && f.inPlace(part) {
+		if f.Suspect && part.Blob == blob.ID(f.Key) {
 			return nil, fault.New(fault.Internal, "sync_failed", "bytes written beside this part may be lost")
 		}
 		if err := may(f, old); err != nil {

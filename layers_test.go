@@ -31,6 +31,7 @@ var heights = map[string]int{
 	"web":              0,
 	"internal/batch":   0,
 	"internal/fault":   0,
+	"internal/planted": 0,
 	"internal/id":      0,
 	"internal/keyring": 0,
 	"internal/recent":  0,

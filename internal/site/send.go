@@ -105,28 +105,30 @@ func (h *Handler) sendPage(r *http.Request, me *account.Account, rules transfer.
 		Password: !rules.NoPassword, Letters: me != nil,
 	}
 	p.Way, p.Scene = 0, true
-	usual := rules.DefaultDays
-	for _, days := range usualLives {
+	p.Lives = h.lives(r, rules, rules.DefaultDays)
+	return p, nil
+}
+
+// lives are those that the sender may give a transfer, with the usual one chosen.
+func (h *Handler) lives(r *http.Request, rules transfer.Rules, usual int) (all []life) {
+	say := h.say(r)
+	add := func(days int) { all = append(all, life{days, say.DaysCount(days), days == usual}) }
+	for i, days := range usualLives {
 		if rules.MaxDays != 0 && days > rules.MaxDays {
 			break
 		}
-		if usual > 0 && usual < days { // not among them
-			p.Lives = append(p.Lives, life{usual, say.DaysCount(usual), true})
+		if usual > 0 && usual < days && (i == 0 || usual > usualLives[i-1]) { // between two of them
+			add(usual)
 		}
-		if usual > 0 && usual <= days {
-			p.Lives = append(p.Lives, life{days, say.DaysCount(days), usual == days})
-			usual = 0
-			continue
-		}
-		p.Lives = append(p.Lives, life{days, say.DaysCount(days), false})
+		add(days)
 	}
-	if usual > 0 {
-		p.Lives = append(p.Lives, life{usual, say.DaysCount(usual), true})
+	if usual > 0 && (len(all) == 0 || all[len(all)-1].Days < usual) {
+		add(usual)
 	}
 	if rules.Forever {
-		p.Lives = append(p.Lives, life{transfer.Forever, say.Sending.Forever, rules.DefaultDays == transfer.Forever})
+		all = append(all, life{transfer.Forever, say.Sending.Forever, usual == transfer.Forever})
 	}
-	return p, nil
+	return all
 }
 
 // What of a form stands before its files.
@@ -356,10 +358,7 @@ type sentPage struct {
 }
 
 func (h *Handler) showSent(w http.ResponseWriter, r *http.Request, t *transfer.Transfer) error {
-	p := sentPage{frame: h.frame(r, h.say(r).Sending.Across), Link: h.cfg.BaseURL + PagePath(t, nil)}
-	if name := t.LinkName(); name != "" {
-		p.Link = h.cfg.BaseURL + "/to/" + name
-	}
+	p := sentPage{frame: h.frame(r, h.say(r).Sending.Across), Link: h.linkOf(t)}
 	p.Way, p.Scene = 10, true
 	return h.show(w, r, http.StatusOK, "sent", p)
 }

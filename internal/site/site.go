@@ -92,6 +92,8 @@ func (h *Handler) routes() []wire.Route {
 		h.ticketRoutes(session.Verify, func(p *words.Pages) *words.Step { return &p.Verify }, h.verifyAddress),
 		h.ticketRoutes(session.Reset, func(p *words.Pages) *words.Step { return &p.NewPassword }, h.resetPassword),
 		h.signInRoutes(),
+		h.mineRoutes(),
+		h.accountRoutes(),
 		h.fixedRoutes(),
 	)
 }

@@ -2,6 +2,7 @@ package site
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -28,6 +29,33 @@ func (h *Handler) visitor(r *http.Request) (*account.Account, error) {
 		return nil, nil
 	}
 	return a, err
+}
+
+// A personalHandler answers somebody who is signed in.
+type personalHandler func(w http.ResponseWriter, r *http.Request, me *account.Account) error
+
+// personal lets nobody in who is not signed in: a page leads them to the sign-in and
+// back, a form is refused. No other page can send somebody's form.
+func (h *Handler) personal(handle personalHandler) wire.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		me, err := h.visitor(r)
+		if err != nil {
+			return err
+		}
+		read := r.Method == http.MethodGet || r.Method == http.MethodHead
+		switch {
+		case me == nil && read:
+			h.leadTo(w, SignInPath+"?next="+url.QueryEscape(r.URL.RequestURI()))
+			return nil
+		case me == nil:
+			return fault.New(fault.Unauthenticated, "login_required", "sign in first")
+		case !read:
+			if err := h.fromHere(r); err != nil {
+				return err
+			}
+		}
+		return handle(w, r, me)
+	}
 }
 
 // signInRoutes are the ways in and out.

@@ -54,6 +54,10 @@ type Pages struct {
 	Sending   Sending
 	DaysCount func(n int) string
 
+	// The pages of who is signed in.
+	Mine    Mine
+	Account Account
+
 	Docs Docs
 
 	// The one-time set-up.
@@ -214,7 +218,7 @@ func English() *Pages {
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
 
-		Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
+		Mine: englishMine(), Account: englishAccount(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
 
 		Ways: "Ways", SignOut: "Sign out",
 		SignIn: SignIn{

@@ -1,0 +1,263 @@
+package site
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/transfer"
+	"github.com/ferry-server/ferry/internal/upload"
+	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/words"
+)
+
+// MinePath is the list of what somebody has sent.
+const MinePath = "/app/transfers"
+
+func (h *Handler) mineRoutes() []wire.Route {
+	return []wire.Route{
+		get(MinePath, h.personal(h.listMine)),
+		get(MinePath+"/{transfer}", h.personal(h.showMine)),
+		post(MinePath+"/{transfer}", h.personal(h.changeMine)),
+	}
+}
+
+// pageOfMine is how many transfers or lines one page shows.
+const pageOfMine = 50
+
+type minePage struct {
+	frame
+	Search string
+	Ended  bool
+	Items  []mine
+	Next   string // the query of the page that comes next; empty at the end
+}
+
+// A mine is one transfer as its sender sees it.
+type mine struct {
+	URL, Name, State, Note string
+	Live                   bool // people can get it, or it is on its way
+}
+
+func (h *Handler) listMine(w http.ResponseWriter, r *http.Request, me *account.Account) error {
+	q := r.URL.Query()
+	p := minePage{frame: h.frame(r, h.say(r).Mine.Title), Search: q.Get("search"), Ended: q.Get("ended") != ""}
+	found, err := h.cfg.Desk.Sent(r.Context(), []account.ID{me.ID}, transfer.Query{
+		After: q.Get("after"), Limit: pageOfMine, Search: p.Search, Ended: p.Ended, Unfinished: true,
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range found.Items {
+		p.Items = append(p.Items, h.mine(r, t))
+	}
+	if found.Next != "" {
+		q.Set("after", found.Next)
+		p.Next = "?" + q.Encode()
+	}
+	return h.show(w, r, http.StatusOK, "mine", p)
+}
+
+func (h *Handler) mine(r *http.Request, t *transfer.Transfer) mine {
+	say := h.say(r)
+	m := mine{URL: MinePath + "/" + url.PathEscape(string(t.ID)), Name: say.TitleOf(t.Name)}
+	m.Note = say.FilesCount(t.Files) + " · " + say.Size(t.Size)
+	m.State, m.Live = h.stateOf(r, t)
+	return m
+}
+
+// stateOf tells how a transfer is. The clock decides, not only its row.
+func (h *Handler) stateOf(r *http.Request, t *transfer.Transfer) (text string, live bool) {
+	say, now := h.say(r), h.cfg.Now()
+	if code := fault.CodeOf(t.Alive(now)); code != "" {
+		return say.Mine.States[code], false
+	}
+	switch {
+	case t.State == share.Open:
+		return say.Mine.States["open"], true
+	case t.Permanent():
+		return say.Forever, true
+	}
+	return say.TimeLeft(t.ExpiresAt.Sub(now)), true
+}
+
+type myTransferPage struct {
+	frame
+	mine
+	ID          share.ID
+	Link        string
+	Message     string
+	Facts       []string
+	Open        bool // not complete yet
+	Recoverable bool
+	Locked      bool
+	Lives       []life
+	Files       []mineFile
+	MoreFiles   bool
+	Recipients  []mineRecipient
+	Deliveries  []mineDelivery
+	Wrong       string
+}
+
+type mineFile struct{ Name, Size, Arrived string }
+
+type mineRecipient struct{ Address, Link, Note string }
+
+type mineDelivery struct{ At, ISO, What, Who string }
+
+func (h *Handler) showMine(w http.ResponseWriter, r *http.Request, me *account.Account) error {
+	return h.showMyTransfer(w, r, me, nil)
+}
+
+// showMyTransfer shows a transfer to its sender, with why a change of it failed.
+func (h *Handler) showMyTransfer(w http.ResponseWriter, r *http.Request, me *account.Account, wrong error) error {
+	ctx, say := r.Context(), h.say(r)
+	t, err := h.cfg.Desk.Get(ctx, transfer.Asker{Account: me.ID}, share.ID(r.PathValue("transfer")))
+	if err = h.cfg.Misses.Count(ctx, err); err != nil {
+		return err
+	}
+	p := myTransferPage{frame: h.frame(r, say.TitleOf(t.Name)), mine: h.mine(r, t), ID: t.ID, Message: strings.TrimSpace(words.ShownLines(t.Message)), Locked: t.Locked}
+	p.Link = h.linkOf(t)
+	p.Open = t.State == share.Open
+	p.Recoverable = !p.Live && t.State != share.Purged
+	p.Facts = []string{p.Note, p.State}
+	if t.MaxDownloads > 0 {
+		p.Facts = append(p.Facts, say.Mine.DownloadsOf(t.Downloads, t.MaxDownloads))
+	} else {
+		p.Facts = append(p.Facts, say.Mine.Downloads(t.Downloads))
+	}
+	if _, _, rules, err := h.sender(ctx, me); err == nil {
+		p.Lives = h.lives(r, rules, t.Days)
+	}
+	if err := h.fillMine(r, t, &p); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if wrong != nil {
+		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
+	}
+	return h.show(w, r, status, "my-transfer", p)
+}
+
+func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferPage) error {
+	ctx, say := r.Context(), h.say(r)
+	files, err := h.cfg.Uploads.FilesAfter(ctx, &t.Share, "", pageOfMine+1)
+	if err != nil {
+		return err
+	}
+	names := map[upload.Key]string{}
+	for i, f := range files {
+		if i == pageOfMine {
+			p.MoreFiles = true
+			break
+		}
+		if f.State == upload.Deleted {
+			continue
+		}
+		row := mineFile{Name: say.NameOf(f.Name)}
+		if f.Size != upload.Unknown {
+			row.Size = say.Size(f.Size)
+		}
+		if f.State == upload.Open {
+			row.Arrived = say.Size(f.Got)
+		}
+		names[f.Key] = row.Name
+		p.Files = append(p.Files, row)
+	}
+	recipients, err := h.cfg.Desk.RecipientsAfter(ctx, t, "", pageOfMine)
+	if err != nil {
+		return err
+	}
+	people := map[transfer.RecipientKey]string{}
+	for _, to := range recipients {
+		people[to.Key] = to.Address
+		row := mineRecipient{Address: to.Address, Link: h.cfg.BaseURL + PagePath(t, to), Note: say.Mine.Downloads(to.Downloads)}
+		if to.Problem != "" {
+			row.Note = say.Mine.Undelivered
+		}
+		p.Recipients = append(p.Recipients, row)
+	}
+	records, err := h.cfg.Desk.RecordsAfter(ctx, t, "", 4*pageOfMine)
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		if rec.WholeAt.IsZero() {
+			continue // not delivered: it was cut, or goes on
+		}
+		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339), What: say.Mine.Everything, Who: people[rec.Recipient]}
+		if rec.Item != "" {
+			row.What = names[rec.Item]
+		}
+		p.Deliveries = append(p.Deliveries, row)
+	}
+	return nil
+}
+
+// linkOf is what people are given.
+func (h *Handler) linkOf(t *transfer.Transfer) string {
+	switch name := t.LinkName(); {
+	case name != "":
+		return h.cfg.BaseURL + "/" + transfer.NamePrefix + name
+	case t.Code != "":
+		return h.cfg.BaseURL + "/" + t.Code
+	}
+	return h.cfg.BaseURL + PagePath(t, nil)
+}
+
+// changeMine does what one of the forms of the page asks for.
+func (h *Handler) changeMine(w http.ResponseWriter, r *http.Request, me *account.Account) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	ctx, who, tid := r.Context(), transfer.Asker{Account: me.ID}, share.ID(r.PathValue("transfer"))
+	_, _, rules, err := h.sender(ctx, me)
+	if err != nil {
+		return err
+	}
+	switch form.Get("do") {
+	case "extend":
+		var days int
+		if days, err = strconv.Atoi(form.Get("days")); err != nil {
+			return fault.Wrap(fault.Invalid, "form_malformed", err, "the form is malformed")
+		}
+		_, err = h.cfg.Desk.Update(ctx, who, tid, transfer.Change{Days: &days}, rules)
+	case "send":
+		to := splitAddresses(form.Get("to"))
+		if err = h.cfg.Senders.Check(ctx, to...); err == nil {
+			_, err = h.cfg.Desk.Share(ctx, who, tid, to, form.Get("message"), rules)
+		}
+	case "password":
+		password := account.Secret(form.Get("password"))
+		_, err = h.cfg.Desk.Update(ctx, who, tid, transfer.Change{Password: &password}, rules)
+	case "delete":
+		err = h.cfg.Desk.Delete(ctx, who, tid)
+	case "recover":
+		_, err = h.cfg.Desk.Recover(ctx, who, tid)
+	default:
+		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
+	}
+	if told, ok := shownInPlace(err); ok {
+		return h.showMyTransfer(w, r, me, told)
+	}
+	if err = h.cfg.Misses.Count(ctx, err); err != nil {
+		return err
+	}
+	h.leadTo(w, MinePath+"/"+url.PathEscape(string(tid)))
+	return nil
+}
+
+// shownInPlace tells whether the sender of a form can mend what is wrong.
+func shownInPlace(err error) (error, bool) {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Conflict, fault.Forbidden, fault.TooLarge, fault.Throttled, fault.Gone:
+		return err, err != nil
+	}
+	return nil, false
+}

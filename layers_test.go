@@ -102,6 +102,7 @@ var worldly = []string{"net", "net/http", "net/rpc", "net/smtp", "database/sql",
 // readsClock lists who may ask for the time instead of being given now, and why.
 // A name that ends in a slash stands for all below it.
 var readsClock = map[string]string{
+	"client":           "keeps to a rate, which other people's programs set",
 	"cmd/":             "wires time.Now into everything else",
 	"internal/deliver": "sets deadlines of sockets, which the kernel counts by its own clock",
 	"internal/server":  "times requests, and sets deadlines of sockets",

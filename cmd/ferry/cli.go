@@ -14,6 +14,8 @@ import (
 // cli is the command line. Its words are fixed: scripts rely on them.
 type cli struct {
 	Serve serveCommand `cmd:"" help:"Run the server."`
+	Send  sendCommand  `cmd:"" help:"Send files and folders; print the link. The same command goes on with one that was cut off."`
+	Get   getCommand   `cmd:"" help:"Fetch what a link opens; print where it is. The same command goes on with one that was cut off."`
 	User  struct {
 		Create   userCreateCommand   `cmd:"" help:"Make an account; print its id."`
 		List     userListCommand     `cmd:"" help:"Print all accounts: id, address, state, plan, company, name."`
@@ -57,10 +59,12 @@ type cli struct {
 		List   blockListCommand   `cmd:"" help:"Print what is blocked: address or domain, since when, why."`
 		Remove blockRemoveCommand `cmd:"" help:"Take an address or a domain off the list."`
 	} `cmd:"" help:"Addresses and domains that are blocked."`
-	Verify  verifyCommand  `cmd:"" help:"Check that all that is stored is there, and as it was sent. Exit status: 0 all right, 1 damage, 2 could not check."`
-	Backup  backupCommand  `cmd:"" help:"Copy all that is stored, the secret too, while the server runs or without it."`
-	Restore restoreCommand `cmd:"" help:"Restore a backup to a directory, and a database, that is empty, and check it."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Verify     verifyCommand     `cmd:"" help:"Check that all that is stored is there, and as it was sent. Exit status: 0 all right, 1 damage, 2 could not check."`
+	Backup     backupCommand     `cmd:"" help:"Copy all that is stored, the secret too, while the server runs or without it."`
+	Restore    restoreCommand    `cmd:"" help:"Restore a backup to a directory, and a database, that is empty, and check it."`
+	Man        manCommand        `cmd:"" help:"Print the manual page: ferry man | man -l -"`
+	Completion completionCommand `cmd:"" help:"Print what a shell completes: source <(ferry completion bash)"`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // A command is one of the command line, with its arguments set.

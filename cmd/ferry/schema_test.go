@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,8 +50,11 @@ func TestEveryCommandRefusesANewerSchema(t *testing.T) {
 			walk(child)
 		}
 		name := strings.Fields(node.FullPath())[1:]
-		if node.Type != kong.CommandNode || len(node.Children) > 0 || name[0] == "version" || name[0] == "restore" {
+		if node.Type != kong.CommandNode || len(node.Children) > 0 || name[0] == "restore" {
 			return
+		}
+		if !slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "data" }) {
+			return // it has no database
 		}
 		seen++
 		args := append(name, "--data", data)

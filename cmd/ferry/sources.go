@@ -33,7 +33,7 @@ func environment(env []string) map[string]string {
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
 		if value != "" && strings.HasPrefix(name, "FERRY_") && !strings.HasPrefix(name, "FERRY_SERVICE_") &&
-			name != "FERRY_PORT" && !strings.HasPrefix(name, "FERRY_PORT_") {
+			name != "FERRY_PORT" && name != serverVariable && name != keyVariable && !strings.HasPrefix(name, "FERRY_PORT_") {
 			ours[name] = value
 		}
 	}

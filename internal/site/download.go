@@ -40,7 +40,13 @@ type sharePage struct {
 type mainButton struct{ URL, Label, Note string }
 
 // A row is a file in the list.
-type row struct{ URL, Name, Ending, Size string }
+type row struct{ URL, Name, Ending, Size, View string }
+
+// rowsOf are some rows, and what looking at a file is called.
+type rowsOf struct {
+	Rows []row
+	View string
+}
 
 // A linkRow is a link on a board. URL is empty where a browser must not follow it.
 type linkRow struct{ URL, Title, Where string }
@@ -80,7 +86,7 @@ func (h *Handler) page(find find) wire.HandlerFunc {
 			return nil
 		}
 		h.wait(w)
-		if err := h.writePage(w, h.sharePage(r, v, p, links), p, v.root); err != nil {
+		if err := h.writePage(w, h.sharePage(r, v, p, links), p, v); err != nil {
 			// Half a page must not look like a whole one.
 			if ctx.Err() == nil {
 				h.cfg.Log.WarnContext(ctx, "page broke off", "cause", err)
@@ -91,7 +97,7 @@ func (h *Handler) page(find find) wire.HandlerFunc {
 	}
 }
 
-func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.Parcel, root string) error {
+func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.Parcel, v *visit) error {
 	out := bufio.NewWriterSize(w, 32<<10)
 	if err := h.pages.ExecuteTemplate(out, "share", view); err != nil {
 		return err
@@ -100,10 +106,14 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 	for files := range slices.Chunk(p.Files, rowStep) {
 		rows = rows[:0]
 		for _, f := range files {
-			rows = append(rows, row{fileURL(root, f), f.Name, ending(f.Name), view.Words.Size(f.Size)})
+			one := row{URL: fileURL(v.root, f), Name: f.Name, Ending: ending(f.Name), Size: view.Words.Size(f.Size)}
+			if _, _, ok := kindOf(f.Name); ok && v.shows() {
+				one.View = v.root + "/view/" + url.PathEscape(string(f.ID))
+			}
+			rows = append(rows, one)
 		}
 		h.wait(w)
-		if err := h.pages.ExecuteTemplate(out, "rows", rows); err != nil {
+		if err := h.pages.ExecuteTemplate(out, "rows", rowsOf{rows, view.Words.View}); err != nil {
 			return err
 		}
 	}
@@ -191,28 +201,36 @@ func showLink(l *board.Link) linkRow {
 // file answers with the bytes of one file.
 func (h *Handler) file(find find) wire.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		ctx := r.Context()
 		v, err := find(r)
 		if err != nil {
 			return err
 		}
-		f, err := h.cfg.Uploads.File(ctx, v.Owner.Account, upload.ID(r.PathValue("file")))
+		f, err := h.fileOf(r, v)
 		if err != nil {
 			return err
 		}
-		if f.Home.Key != v.Key {
-			return fault.New(fault.NotFound, "file_unknown", "no such file") // of another share: a link opens one
-		}
-		if v.t != nil && f.State != upload.Complete {
-			return f.Accepts(h.cfg.Now()) // says that it was deleted
-		}
-		content, err := h.cfg.Uploads.Content(ctx, f)
+		content, err := h.cfg.Uploads.Content(r.Context(), f)
 		if err != nil {
 			return err
 		}
-		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt}
+		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Type: v.viewed(r, f)}
 		return h.deliver(w, r, v, f, deliver.Content(content), it)
 	}
+}
+
+// fileOf finds the file of the path in what is visited: a link opens one share.
+func (h *Handler) fileOf(r *http.Request, v *visit) (*upload.File, error) {
+	f, err := h.cfg.Uploads.File(r.Context(), v.Owner.Account, upload.ID(r.PathValue("file")))
+	if err != nil {
+		return nil, err
+	}
+	if f.Home.Key != v.Key {
+		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	if v.t != nil && f.State != upload.Complete {
+		return nil, f.Accepts(h.cfg.Now()) // says that it was deleted
+	}
+	return f, nil
 }
 
 // zip answers with all files of a share as one.
@@ -244,7 +262,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, v *visit, file
 	}
 	if v.t != nil {
 		f := h.fetch(r, v)
-		f.File = file
+		f.File, f.Untracked = file, it.Type != "" && file != nil // it is looked at
 		return lost(deliver.Counted(w, r, h.cfg.Desk, f, h.cfg.Blobs, src, it, broke))
 	}
 	it.Sent = func(s deliver.Sent) {

@@ -114,24 +114,29 @@ func (h *Handler) fixedRoutes() []wire.Route {
 		post("/d/{id}", h.unlock(h.byPublicID)),
 		get("/d/{id}/file/{file}/{name}", h.file(h.byPublicID)),
 		get("/d/{id}/zip/{name}", h.zip(h.byPublicID)),
+		get("/d/{id}/view/{file}", h.view(h.byPublicID)),
 		get("/t/{track}", h.page(h.byTrack)),
 		post("/t/{track}", h.unlock(h.byTrack)),
 		get("/t/{track}/file/{file}/{name}", h.file(h.byTrack)),
 		get("/t/{track}/zip/{name}", h.zip(h.byTrack)),
+		get("/t/{track}/view/{file}", h.view(h.byTrack)),
 
 		get("/to/{name}", h.page(h.byName)),
 		post("/to/{name}", h.unlock(h.byName)),
 		get("/to/{name}/file/{file}/{filename}", h.file(h.byName)),
 		get("/to/{name}/zip/{zip}", h.zip(h.byName)),
+		get("/to/{name}/view/{file}", h.view(h.byName)),
 
 		get("/downloads/{id}/{hash}", h.page(h.byHash)),
 		post("/downloads/{id}/{hash}", h.unlock(h.byHash)),
 		get("/downloads/{id}/{recipient}/{hash}", nobody),
 		get("/downloads/{id}/{hash}/file/{file}/{name}", h.file(h.byHash)),
 		get("/downloads/{id}/{hash}/zip/{name}", h.zip(h.byHash)),
+		get("/downloads/{id}/{hash}/view/{file}", h.view(h.byHash)),
 		get("/board/{id}/latest", h.page(h.byBoard)),
 		get("/board/{id}/file/{file}/{name}", h.file(h.byBoard)),
 		get("/board/{id}/zip/{name}", h.zip(h.byBoard)),
+		get("/board/{id}/view/{file}", h.view(h.byBoard)),
 	}
 }
 

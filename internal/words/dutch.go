@@ -18,6 +18,7 @@ func dutchPages() *Pages {
 		FilesForYou:  "Bestanden voor u",
 		DownloadAll:  "Alles downloaden",
 		DownloadOne:  "Downloaden",
+		View:         "Bekijk",
 		AsZip:        "één zip",
 		AllFiles:     "Bestanden",
 		Links:        "Links",

@@ -18,6 +18,7 @@ func germanPages() *Pages {
 		FilesForYou:  "Dateien für Sie",
 		DownloadAll:  "Alles herunterladen",
 		DownloadOne:  "Herunterladen",
+		View:         "Ansehen:",
 		AsZip:        "ein Zip",
 		AllFiles:     "Dateien",
 		Links:        "Links",

@@ -18,6 +18,7 @@ func norwegianPages() *Pages {
 		FilesForYou:  "Filer til deg",
 		DownloadAll:  "Last ned alt",
 		DownloadOne:  "Last ned",
+		View:         "Se på",
 		AsZip:        "én zip",
 		AllFiles:     "Filer",
 		Links:        "Lenker",

@@ -22,6 +22,7 @@ type Pages struct {
 	FilesForYou  string // the title of a transfer without one
 	DownloadAll  string
 	DownloadOne  string
+	View         string // before a file's name: to look at it
 	AsZip        string // how everything comes: AsZip, then a size
 	AllFiles     string // heading of the list, for those who hear the page
 	Links        string
@@ -171,6 +172,7 @@ func English() *Pages {
 		FilesForYou:  "Files for you",
 		DownloadAll:  "Download everything",
 		DownloadOne:  "Download",
+		View:         "Look at",
 		AsZip:        "one zip",
 		AllFiles:     "Files",
 		Links:        "Links",

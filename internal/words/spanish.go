@@ -18,6 +18,7 @@ func spanishPages() *Pages {
 		FilesForYou:  "Archivos para usted",
 		DownloadAll:  "Descargar todo",
 		DownloadOne:  "Descargar",
+		View:         "Ver",
 		AsZip:        "un zip",
 		AllFiles:     "Archivos",
 		Links:        "Enlaces",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/wire"
 )
 
@@ -58,9 +59,8 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	email := form.Get("email")
-	_, key, err := h.cfg.Accounts.UseSetup(r.Context(), account.Secret(r.PathValue("token")),
-		account.New{Email: email, Password: account.Secret(form.Get("password"))})
+	email, password := form.Get("email"), account.Secret(form.Get("password"))
+	_, key, err := h.cfg.Accounts.UseSetup(r.Context(), account.Secret(r.PathValue("token")), account.New{Email: email, Password: password})
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 	case kind == fault.NotFound:
@@ -69,6 +69,10 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 		return h.show(w, r, statusOf(err), "setup", h.setupPage(r, email, err))
 	default:
 		return err
+	}
+	// The account is made; who cannot be signed in now signs in later.
+	if l, err := h.cfg.Sessions.Login(r.Context(), email, password, wire.ClientAddr(r.Context()), session.Opaque); err == nil {
+		h.login().Set(w, string(l.Login), l.LoginExpires)
 	}
 	return h.show(w, r, http.StatusOK, "ready", readyPage{h.frame(r, h.say(r).ReadyTitle), h.cfg.BaseURL, string(key)})
 }

@@ -92,6 +92,7 @@ func (h *Handler) routes() []wire.Route {
 		h.ticketRoutes(session.Verify, func(p *words.Pages) *words.Step { return &p.Verify }, h.verifyAddress),
 		h.ticketRoutes(session.Reset, func(p *words.Pages) *words.Step { return &p.NewPassword }, h.resetPassword),
 		h.signInRoutes(),
+		h.askingRoutes(),
 		h.mineRoutes(),
 		h.accountRoutes(),
 		h.fixedRoutes(),
@@ -103,6 +104,7 @@ func (h *Handler) fixedRoutes() []wire.Route {
 		get("/", h.home),
 		post("/", h.send),
 		get("/docs", h.docs), // where errors of WeTransfer's API say that one can read more
+		get(qrPath, h.drawLink),
 		get("/robots.txt", h.rootAsset("robots.txt")),
 		get("/favicon.ico", h.rootAsset("icon.svg")),
 		get("/assets/{hash}/{file}", h.asset),

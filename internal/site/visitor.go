@@ -70,6 +70,7 @@ func (h *Handler) signInRoutes() []wire.Route {
 type signInPage struct {
 	frame
 	Email, Next, Wrong string
+	MaySignUp          bool
 }
 
 func (h *Handler) signInForm(w http.ResponseWriter, r *http.Request) error {
@@ -82,7 +83,7 @@ func (h *Handler) signInForm(w http.ResponseWriter, r *http.Request) error {
 		h.leadTo(w, next)
 		return nil
 	}
-	return h.show(w, r, http.StatusOK, "sign-in", signInPage{frame: h.signInFrame(r), Next: next})
+	return h.show(w, r, http.StatusOK, "sign-in", signInPage{frame: h.signInFrame(r), Next: next, MaySignUp: h.cfg.Sessions.SignUp})
 }
 
 func (h *Handler) signInFrame(r *http.Request) frame {
@@ -102,7 +103,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	email, next := form.Get("email"), ownPath(form.Get("next"))
 	l, err := h.cfg.Sessions.Login(r.Context(), email, account.Secret(form.Get("password")), wire.ClientAddr(r.Context()), session.Opaque)
 	if told := h.say(r).SignIn.Wrong[fault.CodeOf(err)]; told != "" {
-		return h.show(w, r, statusOf(err), "sign-in", signInPage{h.signInFrame(r), email, next, told})
+		return h.show(w, r, statusOf(err), "sign-in", signInPage{h.signInFrame(r), email, next, told, h.cfg.Sessions.SignUp})
 	}
 	if err != nil {
 		return err

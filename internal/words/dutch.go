@@ -70,6 +70,7 @@ func dutchPages() *Pages {
 
 		Ways: "Wegen", SignOut: "Uitloggen",
 		SignIn: SignIn{
+			Forgot: "Wachtwoord vergeten?", New: "Account maken", Name: "Naam (als u wilt)", Terms: "Ik aanvaard de voorwaarden van deze server.",
 			Link: "Inloggen", Title: "Inloggen", Button: "Inloggen",
 			Wrong: map[string]string{
 				"wrong_password":          "Onbekend adres of verkeerd wachtwoord.",
@@ -79,6 +80,8 @@ func dutchPages() *Pages {
 			},
 		},
 
+		Forgot: Step{"Een nieuw wachtwoord", "Noem uw adres, dan schrijven we u hoe u een ander kiest.", "Schrijf mij", "Kijk in uw post", "Als er een account met dit adres is, is er een brief onderweg. Hij is een uur geldig."},
+		SignUp: Step{"Account maken", "We schrijven naar uw adres, om te zien dat het van u is.", "Mijn account maken", "Kijk in uw post", "Er is een brief naar u onderweg. Uw account wordt gemaakt zodra u binnen een uur de link erin volgt."},
 		Register: Step{
 			"Nog één stap", "Uw account is bijna klaar.", "Mijn account afmaken",
 			"Uw account is klaar", "Meld u aan met uw adres en het gekozen wachtwoord.",

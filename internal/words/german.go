@@ -70,6 +70,7 @@ func germanPages() *Pages {
 
 		Ways: "Wege", SignOut: "Abmelden",
 		SignIn: SignIn{
+			Forgot: "Passwort vergessen?", New: "Konto anlegen", Name: "Name (wenn Sie mögen)", Terms: "Ich nehme die Bedingungen dieses Servers an.",
 			Link: "Anmelden", Title: "Anmelden", Button: "Anmelden",
 			Wrong: map[string]string{
 				"wrong_password":          "Unbekannte Adresse oder falsches Passwort.",
@@ -79,6 +80,8 @@ func germanPages() *Pages {
 			},
 		},
 
+		Forgot: Step{"Ein neues Passwort", "Nennen Sie Ihre Adresse, und wir schreiben Ihnen, wie Sie ein anderes wählen.", "Schreiben Sie mir", "Sehen Sie in Ihre Post", "Wenn es ein Konto mit dieser Adresse gibt, ist ein Brief unterwegs. Er gilt eine Stunde."},
+		SignUp: Step{"Konto anlegen", "Wir schreiben an Ihre Adresse, um zu sehen, dass es Ihre ist.", "Konto anlegen", "Sehen Sie in Ihre Post", "Ein Brief ist zu Ihnen unterwegs. Ihr Konto wird angelegt, wenn Sie innerhalb einer Stunde seinem Link folgen."},
 		Register: Step{
 			"Noch ein Schritt", "Ihr Konto ist fast fertig.", "Konto fertigstellen",
 			"Ihr Konto ist bereit", "Melden Sie sich mit Ihrer Adresse und dem gewählten Passwort an.",

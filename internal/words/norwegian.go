@@ -70,6 +70,7 @@ func norwegianPages() *Pages {
 
 		Ways: "Veier", SignOut: "Logg ut",
 		SignIn: SignIn{
+			Forgot: "Glemt passordet?", New: "Lag en konto", Name: "Navn (om du vil)", Terms: "Jeg godtar vilkårene for denne tjeneren.",
 			Link: "Logg inn", Title: "Logg inn", Button: "Logg inn",
 			Wrong: map[string]string{
 				"wrong_password":          "Ukjent adresse eller feil passord.",
@@ -79,6 +80,8 @@ func norwegianPages() *Pages {
 			},
 		},
 
+		Forgot: Step{"Et nytt passord", "Si adressen din, så skriver vi hvordan du velger et annet.", "Skriv til meg", "Se i posten din", "Finnes det en konto med denne adressen, er et brev på vei. Det gjelder en time."},
+		SignUp: Step{"Lag en konto", "Vi skriver til adressen din for å se at den er din.", "Lag kontoen min", "Se i posten din", "Et brev er på vei til deg. Kontoen lages når du følger lenken i det innen en time."},
 		Register: Step{
 			"Ett steg til", "Kontoen din er nesten klar.", "Fullfør kontoen min",
 			"Kontoen din er klar", "Logg inn med adressen din og passordet du valgte.",

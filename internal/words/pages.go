@@ -76,6 +76,9 @@ type Pages struct {
 	// The pages that letters lead to.
 	Register, Verify, NewPassword Step
 
+	// The pages that ask for such letters.
+	Forgot, SignUp Step
+
 	// Wrong says what is the matter with an input, by its fault's code.
 	Wrong map[string]string
 
@@ -94,6 +97,8 @@ type Step struct{ Title, Text, Button, DoneTitle, DoneText string }
 // were not.
 type SignIn struct {
 	Link, Title, Button string
+	Forgot, New         string // ways to those who cannot
+	Name, Terms         string // of who makes an account
 	Wrong               map[string]string
 }
 
@@ -224,6 +229,7 @@ func English() *Pages {
 
 		Ways: "Ways", SignOut: "Sign out",
 		SignIn: SignIn{
+			Forgot: "Forgotten your password?", New: "Make an account", Name: "Name (if you like)", Terms: "I accept the terms of this server.",
 			Link: "Sign in", Title: "Sign in", Button: "Sign in",
 			Wrong: map[string]string{
 				"wrong_password":          "Unknown address or wrong password.",
@@ -233,6 +239,8 @@ func English() *Pages {
 			},
 		},
 
+		Forgot: Step{"A new password", "Say your address, and we write to you how to choose another.", "Write to me", "Look into your mail", "If there is an account with this address, a letter is on its way to it. It is good for an hour."},
+		SignUp: Step{"Make an account", "We write to your address, to see that it is yours.", "Make my account", "Look into your mail", "A letter is on its way to you. Your account is made once you follow its link, within the hour."},
 		Register: Step{
 			"One more step", "Your account is almost ready.", "Finish my account",
 			"Your account is ready", "Sign in with your address and the password that you chose.",

@@ -70,6 +70,7 @@ func spanishPages() *Pages {
 
 		Ways: "Caminos", SignOut: "Cerrar sesión",
 		SignIn: SignIn{
+			Forgot: "¿Ha olvidado la contraseña?", New: "Crear una cuenta", Name: "Nombre (si quiere)", Terms: "Acepto las condiciones de este servidor.",
 			Link: "Iniciar sesión", Title: "Iniciar sesión", Button: "Entrar",
 			Wrong: map[string]string{
 				"wrong_password":          "Dirección desconocida o contraseña incorrecta.",
@@ -79,6 +80,8 @@ func spanishPages() *Pages {
 			},
 		},
 
+		Forgot: Step{"Una contraseña nueva", "Diga su dirección y le escribiremos cómo elegir otra.", "Escríbanme", "Mire su correo", "Si hay una cuenta con esta dirección, una carta va de camino. Vale una hora."},
+		SignUp: Step{"Crear una cuenta", "Escribimos a su dirección para ver que es suya.", "Crear mi cuenta", "Mire su correo", "Una carta va de camino. Su cuenta se crea cuando siga su enlace, en el plazo de una hora."},
 		Register: Step{
 			"Un paso más", "Su cuenta está casi lista.", "Terminar mi cuenta",
 			"Su cuenta está lista", "Inicie sesión con su dirección y la contraseña que eligió.",

@@ -108,6 +108,10 @@ async function sendAndReceive (context) {
   const page = await c.newPage()
   const acknowledged = new Set()
   watch(page, acknowledged)
+  for (const name of ['sign-in', 'forgot']) {
+    await page.goto(base + '/app/' + name)
+    await look(page, name)
+  }
   await signIn(page, '/')
   await look(page, 'send')
   await choose(page, files)
@@ -142,6 +146,7 @@ async function sendAndReceive (context) {
   await chooseFolder(page, path.join(folder, 'tree'))
   await state(page, 'across')
   assert('no title is taken for markup', await page.locator('main b').count() === 0)
+  assert('the link is drawn', await page.evaluate(() => document.querySelector('.drawn').naturalWidth > 0))
   await look(page, 'across')
   await c.close()
 

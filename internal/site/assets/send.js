@@ -206,10 +206,12 @@ function makeStage() {
   } }, words.copy);
   const share = el("button", { type: "button", className: "plain", hidden: !navigator.share, onclick: () => navigator.share({ url: link.value }).catch(() => {}) }, words.share);
   const soon = el("p", { className: "hint" });
+  const drawn = el("img", { className: "drawn", alt: "" }); // the link for cameras; it says what the link says
   const parts = {
     title: el("h1", { id: "state", tabIndex: -1 }), note: el("p", { className: "lead" }), bar,
     figures: el("p", { className: "facts" }), linkBox: el("div", { className: "linkbox", hidden: true },
-      el("label", { htmlFor: "link" }, words.link), el("p", { className: "choose" }, link, copy, share), soon),
+      el("label", { htmlFor: "link" }, words.link), el("p", { className: "choose" }, link, copy, share), soon, drawn),
+    drawn,
     link, soon, choose: el("div", { hidden: true }, chooser()),
     pause: el("button", { type: "button", className: "button second", onclick: () => (crossing.state === "paused" ? crossing.goOn() : crossing.pause()) }),
     giveUp: el("button", { type: "button", className: "plain", onclick: async () => {
@@ -264,6 +266,8 @@ function show() {
   if (c.transfer?.link) {
     parts.linkBox.hidden = false;
     parts.link.value = c.transfer.link;
+    const drawn = `/app/qr?to=${encodeURIComponent(new URL(c.transfer.link).pathname)}`;
+    if (parts.drawn.getAttribute("src") !== drawn) parts.drawn.src = drawn;
     set(parts.soon, c.state === "across" ? words.ready : words.soon);
   }
   parts.choose.hidden = !lacking.length || c.state !== "paused";

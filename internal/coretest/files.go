@@ -224,6 +224,7 @@ func (m *Model) Claim(_ context.Context, now time.Time, n int) ([]job.Job, error
 	for _, j := range due[:min(n, len(due))] {
 		j.leased = now.Add(job.Lease)
 		j.Attempts++
+		j.Leased = j.leased
 		out = append(out, j.Job)
 	}
 	return out, nil
@@ -247,7 +248,9 @@ func (m *Model) Retry(_ context.Context, j job.Job, _ error) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	m.jobs[[2]string{j.Kind, j.ID}] = &modelJob{Job: j}
+	if k := [2]string{j.Kind, j.ID}; m.jobs[k] != nil && m.jobs[k].leased.Equal(j.Leased) {
+		m.jobs[k] = &modelJob{Job: j}
+	}
 	return nil
 }
 

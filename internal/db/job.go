@@ -35,6 +35,7 @@ func (d *DB) Claim(ctx context.Context, now time.Time, n int) (jobs []job.Job, e
 			var j job.Job
 			err := row(&j.Kind, &j.ID, intoTime(&j.RunAt), &j.Attempts)
 			j.Attempts++
+			j.Leased = now.Add(job.Lease)
 			jobs = append(jobs, j)
 			return err
 		}, `select kind, id, due, attempts from jobs where due <= $1 order by due limit $2 + 0`+
@@ -44,7 +45,7 @@ func (d *DB) Claim(ctx context.Context, now time.Time, n int) (jobs []job.Job, e
 		}
 		for _, j := range jobs {
 			t.exec(`update jobs set due = $1, attempts = $2 where kind = $3 and id = $4`,
-				now.Add(job.Lease), j.Attempts, j.Kind, j.ID)
+				j.Leased, j.Attempts, j.Kind, j.ID)
 		}
 		return nil
 	})
@@ -66,7 +67,7 @@ func (d *DB) Done(ctx context.Context, j job.Job) error {
 // mostCause bounds the cause that is kept of a failed job.
 const mostCause = 1000
 
-// Retry implements job.Queue.
+// Retry implements job.Queue. A job that is claimed is due when its lease ends.
 func (d *DB) Retry(ctx context.Context, j job.Job, cause error) error {
 	text := ""
 	if cause != nil {
@@ -77,8 +78,8 @@ func (d *DB) Retry(ctx context.Context, j job.Job, cause error) error {
 		due = j.RunAt
 	}
 	return d.write(ctx, func(t tx) error {
-		t.exec(`update jobs set due = $1, attempts = $2, cause = $3 where kind = $4 and id = $5`,
-			due, j.Attempts, text, j.Kind, j.ID)
+		t.exec(`update jobs set due = $1, attempts = $2, cause = $3 where kind = $4 and id = $5 and due = $6`,
+			due, j.Attempts, text, j.Kind, j.ID, j.Leased)
 		return nil
 	})
 }

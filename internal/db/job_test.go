@@ -23,7 +23,7 @@ func TestJobs(t *testing.T) {
 		w.must(w.Enqueue(w.ctx, job.Job{Kind: "a", ID: "2", RunAt: now})) // it is there already
 		claimed, err := w.Claim(w.ctx, now, 10)
 		w.must(err)
-		first.Attempts = 1
+		first.Attempts, first.Leased = 1, now.Add(job.Lease)
 		if diff := cmp.Diff([]job.Job{first}, claimed); diff != "" {
 			t.Error("claimed:", diff)
 		}
@@ -59,6 +59,13 @@ func TestRetriedJobs(t *testing.T) {
 		if err != nil || len(again) != 1 || again[0].Attempts != 8 {
 			t.Fatalf("%v, %v", again, err)
 		}
+		// The first to have it comes too late to say how it went.
+		j.RunAt = now.Add(time.Second)
+		w.must(w.Retry(w.ctx, j, errors.New("late")))
+		if twice, _ := w.Claim(w.ctx, now.Add(2*time.Second), 1); len(twice) > 0 {
+			t.Errorf("a job is given to two: %v", twice)
+		}
+		j = again[0]
 		j.RunAt = time.Time{}
 		w.must(w.Retry(w.ctx, j, errors.New("dead")))
 		if again, _ := w.Claim(w.ctx, now.Add(1000*time.Hour), 1); len(again) > 0 {

@@ -25,6 +25,7 @@ type Job struct {
 	ID       string    // what it is about, such as a transfer's key
 	RunAt    time.Time // not before
 	Attempts int       // how often it was begun
+	Leased   time.Time // of one that was claimed: until when. It tells this claim from others.
 }
 
 // Lease is how long a runner may keep a job before another may take it over. It is
@@ -51,7 +52,8 @@ type Queue interface {
 
 	// Retry gives a claimed job back, due at j.RunAt, with j.Attempts as given.
 	// Cause is kept for the operator; it is nil for work that goes on later by
-	// plan. A job whose RunAt is zero is dead: kept, never claimed again.
+	// plan. A job whose RunAt is zero is dead: kept, never claimed again. One whose
+	// lease ran out and that was claimed anew stays with whoever has it now.
 	Retry(ctx context.Context, j Job, cause error) error
 
 	// Next tells when the next job is due; the zero time when there is none.

@@ -321,8 +321,12 @@ func (b *jobBook) watch(h job.Handler) job.Handler {
 	}
 }
 
-// given notes that the queue is told how a job went.
+// given notes that the queue is told how a job went. Who comes after its lease gives
+// nothing back that another has by now.
 func (b *jobBook) given(j job.Job) {
+	if !b.leases[j.Kind+" "+j.ID].Equal(j.Leased) {
+		return
+	}
 	delete(b.leases, j.Kind+" "+j.ID)
 	delete(b.ended, j.Kind+" "+j.ID)
 }

@@ -18,10 +18,10 @@ const AccountPath = "/app/account"
 
 func (h *Handler) accountRoutes() []wire.Route {
 	return []wire.Route{
-		get(AccountPath, h.personal(func(w http.ResponseWriter, r *http.Request, me *account.Account) error {
+		h.personal(http.MethodGet, AccountPath, func(w http.ResponseWriter, r *http.Request, me *account.Account) error {
 			return h.showAccount(w, r, me, http.StatusOK, accountPage{})
-		})),
-		post(AccountPath, h.personal(h.changeAccount)),
+		}),
+		h.personal(http.MethodPost, AccountPath, h.changeAccount),
 	}
 }
 

@@ -21,9 +21,9 @@ const MinePath = "/app/transfers"
 
 func (h *Handler) mineRoutes() []wire.Route {
 	return []wire.Route{
-		get(MinePath, h.personal(h.listMine)),
-		get(MinePath+"/{transfer}", h.personal(h.showMine)),
-		post(MinePath+"/{transfer}", h.personal(h.changeMine)),
+		h.personal(http.MethodGet, MinePath, h.listMine),
+		h.personal(http.MethodGet, MinePath+"/{transfer}", h.showMine),
+		h.personal(http.MethodPost, MinePath+"/{transfer}", h.changeMine),
 	}
 }
 

@@ -84,8 +84,8 @@ func New(c Config) *Handler {
 	return h
 }
 
-// routes is the whole site but for the short links. Every route is public: who
-// holds the address may come in.
+// routes is the whole site but for the short links. A route is public, so that who holds
+// the address may come in, or personal.
 func (h *Handler) routes() []wire.Route {
 	return slices.Concat(
 		h.ticketRoutes(session.Register, func(p *words.Pages) *words.Step { return &p.Register }, h.finishAccount),

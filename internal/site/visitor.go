@@ -34,15 +34,15 @@ func (h *Handler) visitor(r *http.Request) (*account.Account, error) {
 // A personalHandler answers somebody who is signed in.
 type personalHandler func(w http.ResponseWriter, r *http.Request, me *account.Account) error
 
-// personal lets nobody in who is not signed in: a page leads them to the sign-in and
-// back, a form is refused. No other page can send somebody's form.
-func (h *Handler) personal(handle personalHandler) wire.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
+// personal makes a route that lets nobody in who is not signed in: a page leads them to
+// the sign-in and back, a form is refused. No other page can send somebody's form.
+func (h *Handler) personal(method, pattern string, handle personalHandler) wire.Route {
+	read := method == http.MethodGet
+	return wire.Route{Method: method, Pattern: pattern, Head: read, Handle: func(w http.ResponseWriter, r *http.Request) error {
 		me, err := h.visitor(r)
 		if err != nil {
 			return err
 		}
-		read := r.Method == http.MethodGet || r.Method == http.MethodHead
 		switch {
 		case me == nil && read:
 			h.leadTo(w, SignInPath+"?next="+url.QueryEscape(r.URL.RequestURI()))
@@ -55,7 +55,7 @@ func (h *Handler) personal(handle personalHandler) wire.HandlerFunc {
 			}
 		}
 		return handle(w, r, me)
-	}
+	}}
 }
 
 // signInRoutes are the ways in and out.

@@ -146,15 +146,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return fileUnknown()
 	}
 	req.file = upload.ID(rest)
-	routes := map[string]func(*Handler, *request) error{
-		http.MethodHead: (*Handler).look, http.MethodPatch: (*Handler).append, http.MethodDelete: (*Handler).terminate,
-		http.MethodPut: (*Handler).create, // the path is the file's name, as curl -T makes it
-	}
-	if rest == "" {
-		routes = map[string]func(*Handler, *request) error{http.MethodPost: (*Handler).create}
-	}
-	do, ok := routes[method]
-	if !ok {
+	do := match(method, rest != "")
+	if do == nil {
 		return fault.New(fault.Invalid, codeMethod, "the method is not allowed here")
 	}
 	var err error

@@ -64,3 +64,24 @@ func FuzzAsksJSON(f *testing.F) {
 		}
 	})
 }
+
+// Wherever a form wants to go next, it stays here.
+func FuzzOwnPath(f *testing.F) {
+	for _, next := range []string{"", "/", "/docs?a=b#c", "//evil.example", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)", "/..//evil.example", "/%2f/evil.example"} {
+		f.Add(next)
+	}
+	base, err := url.Parse("https://ferry.example.org")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, next string) {
+		own := ownPath(next)
+		to, err := base.Parse(own)
+		if err != nil {
+			return // a browser that makes something of it is told a path all the same
+		}
+		if to.Host != base.Host || to.Scheme != base.Scheme || strings.ContainsAny(own, "\r\n\\") {
+			t.Errorf("%q leads to %q, which is %s", next, own, to)
+		}
+	})
+}

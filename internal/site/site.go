@@ -1,12 +1,14 @@
-// Package site is what people see: the page behind a link, its files and their
-// zip, the first page, the one for programmers, the one-time set-up, those
-// that letters lead to, and what stands there instead when something is wrong.
+// Package site is what people see: the first page, from which they send, the page
+// behind a link, its files and their zip, what they have sent and their account, the
+// page for programmers, the one-time set-up, those that letters lead to, and what
+// stands there instead when something is wrong.
 //
 // It owns the addresses that people hold (in the shapes that WeTransfer's and
 // Filemail's had, so that their clients find them) and the pages with all they load. It leaves to
 // package words what the pages say, to share who may see what and until when, to
 // archive the zip, and to deliver how bytes reach the socket. Pages work without
-// script, and load nothing from elsewhere. Start at routes.
+// script, and load nothing from elsewhere; the scripts of the first page are assets as
+// they stand (docs/decisions/0014). Start at routes.
 package site
 
 import (

@@ -50,13 +50,14 @@ type world struct {
 	node   *node
 	faults bool // calls of the disk and the database fail now and then
 
-	calm    bool // no answer is lost
-	old     bool // so much time has passed that some was forgotten
-	clients int  // tasks that ask for something
-	ops     int  // begun by clients
-	crashes int
-	wrong   []string // what must not have happened
-	book    *book
+	calm       bool // no answer is lost
+	old        bool // so much time has passed that some was forgotten
+	clients    int  // tasks that ask for something
+	ops        int  // begun by clients
+	rootFailed bool // a sync of the root of blobs, since the node was started
+	crashes    int
+	wrong      []string // what must not have happened
+	book       *book
 }
 
 // A node is the engine from one start to the next loss of power.
@@ -145,6 +146,7 @@ func (w *world) diskCall(c disktest.Call) error {
 		err = syscall.ENOSPC
 	}
 	w.says("the disk fails: %v", err)
+	w.rootFailed = w.rootFailed || c.Do == "SyncDir" && c.Path == "/blobs"
 	return err
 }
 
@@ -208,7 +210,7 @@ func (w *world) boot() error {
 	if err := w.model.Enqueue(context.Background(), slices.Concat(n.shares.Jobs(), n.desk.Jobs())...); err != nil {
 		return err
 	}
-	w.node = n
+	w.node, w.rootFailed = n, false
 	for range 2 {
 		w.start("worker", n, func(t *task) { w.work(t, n) })
 	}

@@ -23,7 +23,7 @@ func TestBrowser(t *testing.T) {
 	testenv.Need(t, "chromium")
 	node := testenv.StartFerry(t)
 	const email, password = "mara@example.org", "a phrase that is long enough"
-	node.Ferry("user", "create", "--email", email, "--password", password)
+	node.Ferry("user", "create", "--email", email, "--password", password, "--admin")
 	var b browsing
 	driveFor(t, node, "browser.js", &b, "FERRY_EMAIL="+email, "FERRY_PASSWORD="+password, "SHOTS="+os.Getenv("SHOTS"))
 	for _, e := range b.Errors {

@@ -97,6 +97,7 @@ func (h *Handler) routes() []wire.Route {
 		h.askingRoutes(),
 		h.mineRoutes(),
 		h.accountRoutes(),
+		h.adminRoutes(),
 		h.fixedRoutes(),
 	)
 }

@@ -66,7 +66,7 @@ func dutchPages() *Pages {
 		KeyOnce:      "Hij wordt alleen deze keer getoond en is later niet op te zoeken. Bewaar hem goed.",
 		TryKey:       "Probeer hem",
 
-		Mine: dutchMine(), Account: dutchAccount(), Sending: dutchSending(), DaysCount: func(n int) string { return count(n, "dag", "dagen") },
+		Mine: dutchMine(), Account: dutchAccount(), Admin: dutchAdmin(), Sending: dutchSending(), DaysCount: func(n int) string { return count(n, "dag", "dagen") },
 
 		Ways: "Wegen", SignOut: "Uitloggen",
 		SignIn: SignIn{

@@ -58,6 +58,7 @@ type Pages struct {
 	// The pages of who is signed in.
 	Mine    Mine
 	Account Account
+	Admin   Admin
 
 	Docs Docs
 
@@ -225,7 +226,7 @@ func English() *Pages {
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
 
-		Mine: englishMine(), Account: englishAccount(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
+		Mine: englishMine(), Account: englishAccount(), Admin: englishAdmin(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
 
 		Ways: "Ways", SignOut: "Sign out",
 		SignIn: SignIn{

@@ -194,6 +194,8 @@ async function links (context) {
   await look(page, 'my-transfer')
   await page.goto(base + '/app/account')
   await look(page, 'account')
+  await page.goto(base + '/app/admin')
+  await look(page, 'admin')
   await page.goto(base + '/')
   await page.evaluate((id) => fetch('/ferry/v1/transfers/' + id, { method: 'DELETE' }), gone.id)
   await c.close()

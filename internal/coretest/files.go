@@ -164,7 +164,11 @@ func (m *Model) Suspect(_ context.Context, file upload.Key) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	m.files[file].Suspect = true
+	f := m.files[file]
+	if f == nil { // it was forgotten meanwhile
+		return fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	f.Suspect = true
 	return nil
 }
 

@@ -321,14 +321,18 @@ func (b *jobBook) watch(h job.Handler) job.Handler {
 	}
 }
 
-// given notes that the queue is told how a job went. Who comes after its lease gives
-// nothing back that another has by now.
+// given notes that the queue is told that a job is done.
 func (b *jobBook) given(j job.Job) {
-	if !b.leases[j.Kind+" "+j.ID].Equal(j.Leased) {
-		return
-	}
 	delete(b.leases, j.Kind+" "+j.ID)
 	delete(b.ended, j.Kind+" "+j.ID)
+}
+
+// givenBack notes that a job is given back. Who comes after its lease gives nothing back
+// that another has by now.
+func (b *jobBook) givenBack(j job.Job) {
+	if b.leases[j.Kind+" "+j.ID].Equal(j.Leased) {
+		b.given(j)
+	}
 }
 
 // forgotten notes that the queue has forgotten a job.

@@ -383,7 +383,7 @@ func (s *store) Done(ctx context.Context, j job.Job) error {
 }
 
 func (s *store) Retry(ctx context.Context, j job.Job, cause error) error {
-	s.w.node.jobs.given(j)
+	s.w.node.jobs.givenBack(j)
 	return s.after("Retry", s.Model.Retry(ctx, j, cause))
 }
 

@@ -269,6 +269,18 @@ async function others (context) {
   assert('the title is told to who cannot see it', (await page.textContent('#spoken')).startsWith('Everything is across'))
   await keys.close()
 
+  const away = await context()
+  page = await away.newPage()
+  await signIn(page, '/')
+  await choose(page, [file('away.bin', 20 * MIB)])
+  await away.setOffline(true)
+  await page.locator('#send button[type=submit]').click()
+  await state(page, 'lost')
+  await page.waitForSelector('text=No connection.')
+  await away.setOffline(false)
+  await state(page, 'across')
+  await away.close()
+
   const plain = await context({ javaScriptEnabled: false })
   page = await plain.newPage()
   await signIn(page, '/')

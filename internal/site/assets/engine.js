@@ -14,19 +14,32 @@ export class Refusal extends Error {
   }
 }
 
-// sums asks the worker for the CRC-32 of pieces.
-class Sums {
+// Sums asks a worker for the CRC-32 of pieces. To be made while there is a connection: the
+// worker has to be fetched, too.
+export class Sums {
   constructor(url) {
-    this.waiting = new Map();
+    this.url = url;
     this.next = 0;
-    this.worker = new Worker(url);
-    this.worker.addEventListener("message", ({ data }) => {
-      const { resolve, reject } = this.waiting.get(data.id);
-      this.waiting.delete(data.id);
+    this.start();
+  }
+  start() {
+    const waiting = new Map();
+    const worker = new Worker(this.url);
+    worker.addEventListener("message", ({ data }) => {
+      const { resolve, reject } = waiting.get(data.id);
+      waiting.delete(data.id);
       data.error ? reject(new Unreadable(data.error)) : resolve(data.crc);
     });
+    worker.addEventListener("error", () => {
+      // It could not be fetched. Who asked tries again, and by then there is another.
+      if (this.worker === worker) this.worker = null;
+      for (const { reject } of waiting.values()) reject(new Error("the worker did not start"));
+      waiting.clear();
+    });
+    Object.assign(this, { worker, waiting });
   }
   of(blob) {
+    if (!this.worker) this.start();
     return new Promise((resolve, reject) => {
       const id = this.next++;
       this.waiting.set(id, { resolve, reject });
@@ -61,9 +74,8 @@ const mark = (f) => `${f.size}:${f.file.lastModified}`;
 // new to show.
 export class Crossing {
   // files are {name, size, file}: a File, or null for one still to be chosen.
-  constructor({ api, crc, files = [], changed }) {
-    Object.assign(this, { api, files, changed });
-    this.sums = new Sums(crc);
+  constructor({ api, sums, files = [], changed }) {
+    Object.assign(this, { api, sums, files, changed });
     this.state = "new"; // preparing, crossing, paused, lost, across, failed
     this.arrived = 0;
     this.size = files.reduce((n, f) => n + f.size, 0);
@@ -181,7 +193,7 @@ export class Crossing {
   }
 
   pause() {
-    if (this.state !== "crossing" && this.state !== "lost") return;
+    if (!this.transfer || this.state !== "crossing" && this.state !== "lost") return;
     this.set("paused");
     this.stop.abort();
   }
@@ -266,7 +278,7 @@ export class Crossing {
         return answer;
       } catch (error) {
         if (error instanceof Refusal || error instanceof Unreadable || this.stop.signal.aborted) throw error;
-        if (this.state === "crossing" && tries > 0) this.set("lost");
+        if ((this.state === "crossing" || this.state === "preparing") && tries > 0) this.set("lost");
         await this.rest(Math.max(error.wait || 0, Math.min(2 ** tries, 20)) * (0.75 + Math.random() / 2));
       }
     }

@@ -1,14 +1,14 @@
 // The first page, alive: it takes files however they come, shows them, and what the
 // crossing does. Without this script the form sends them all the same.
 
-import { Crossing, Unreadable } from "./engine.js";
+import { Crossing, Sums, Unreadable } from "./engine.js";
 
 const form = document.getElementById("send");
 const stage = document.getElementById("under-way");
 const spoken = document.getElementById("spoken");
 const words = JSON.parse(form.dataset.words);
 const lang = document.documentElement.lang;
-const options = { api: form.dataset.api, crc: form.dataset.crc, changed: () => schedule() };
+const options = { api: form.dataset.api, sums: new Sums(form.dataset.crc), changed: () => schedule() };
 const MOST = 200; // rows of the list
 
 let chosen = []; // {name, size, file}
@@ -271,7 +271,7 @@ function show() {
     set(parts.soon, c.state === "across" ? words.ready : words.soon);
   }
   parts.choose.hidden = !lacking.length || c.state !== "paused";
-  parts.pause.hidden = !["crossing", "lost", "paused"].includes(c.state) || lacking.length > 0;
+  parts.pause.hidden = !c.transfer || !["crossing", "lost", "paused"].includes(c.state) || lacking.length > 0;
   set(parts.pause, c.state === "paused" ? words.goOn : words.pause);
   parts.giveUp.hidden = c.state === "across" || c.state === "preparing";
   parts.another.hidden = c.state !== "across";

@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"flag"
 	"io"
 	"math/rand/v2"
@@ -69,8 +70,8 @@ func (w *witness) server(t *testing.T, target string) *httptest.Server {
 	return s
 }
 
-// ferry send and ferry get are killed five times each, and go on when they are started
-// again: no acknowledged part is sent twice, and of what has arrived no more is fetched
+// ferry send and ferry get are killed five times each, just after they have got on, and
+// go on when they are started again: no acknowledged part is sent twice, and of what has arrived no more is fetched
 // again than was under way.
 func TestTerminal(t *testing.T) {
 	slow(t)
@@ -96,10 +97,11 @@ func TestTerminal(t *testing.T) {
 	}
 	env := append(testenv.Environment(), "FERRY_SERVER="+s.URL, "FERRY_KEY="+node.Key(), "XDG_STATE_HOME="+filepath.Join(dir, "state"))
 
-	// run runs the program, killed when it seems to be in the middle of its work.
+	// run runs the program, and kills it each time when more has been got than before.
 	rate := strconv.FormatInt(size/3, 10) // a run takes three seconds, so that there is a middle
-	run := func(kills int, args ...string) string {
+	run := func(kills int, got func() int, args ...string) string {
 		for n := 0; ; n++ {
+			before := got()
 			cmd := exec.CommandContext(t.Context(), testenv.FerryBinary(t), args...)
 			cmd.Env = env
 			var out, errs bytes.Buffer
@@ -113,12 +115,22 @@ func TestTerminal(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Duration(200+random.IntN(400)) * time.Millisecond)
+			for deadline := time.Now().Add(time.Minute); got() == before; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("ferry %v does not get on: %s", args, errs.String())
+				}
+			}
+			time.Sleep(time.Duration(random.IntN(50)) * time.Millisecond)
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 		}
 	}
-	link := run(5, "send", "--rate", rate, "--name", "large", source)
+	acked := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.acked)
+	}
+	link := run(5, acked, "send", "--parallel", "2", "--rate", rate, "--name", "large", source)
 	if len(w.twice) > 0 {
 		t.Errorf("sent again although they were acknowledged: %v", w.twice)
 	}
@@ -127,7 +139,18 @@ func TestTerminal(t *testing.T) {
 	}
 	link = strings.Replace(link, node.URL, s.URL, 1)
 	target := filepath.Join(dir, "got.bin")
-	run(5, "get", "--parallel", "2", "--rate", rate, "-o", target, link)
+	noted := func() int {
+		text, err := os.ReadFile(target + ".ferry-note")
+		if err != nil {
+			return 0
+		}
+		var note struct{ Have []int }
+		if err := json.Unmarshal(text, &note); err != nil {
+			t.Fatal(err)
+		}
+		return len(note.Have)
+	}
+	run(5, noted, "get", "--parallel", "2", "--rate", rate, "-o", target, link)
 	if most := size + 12345 + 5*2*(8<<20); w.fetched > most {
 		t.Errorf("%d bytes were asked for, want at most %d", w.fetched, most)
 	}

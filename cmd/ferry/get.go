@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ferry-server/ferry/client"
 )
@@ -26,11 +27,12 @@ type getCommand struct {
 func (c *getCommand) Run(ctx context.Context, p *program) error {
 	show := newMeter(p.stderr, c.Quiet)
 	defer show.end()
+	c.fill(p)
 	server, name, err := client.SplitLink(c.Link)
 	if err != nil {
 		return &usageError{[]string{err.Error()}}
 	}
-	cl, err := c.dial(p, server, show)
+	cl, err := c.dial(server, show)
 	if err != nil {
 		return err
 	}
@@ -56,6 +58,11 @@ func (c *getCommand) Run(ctx context.Context, p *program) error {
 		return l.WriteZip(ctx, p.stdout)
 	}
 	folder := c.Out
+	if folder == "." {
+		for i := range files {
+			files[i].Name = seen(files[i].Name)
+		}
+	}
 	if len(files) == 1 {
 		if info, err := os.Stat(c.Out); err != nil || !info.IsDir() {
 			folder = filepath.Dir(c.Out) // it is what the file is to be called
@@ -78,6 +85,15 @@ func (c *getCommand) Run(ctx context.Context, p *program) error {
 	}
 	show.end()
 	return c.print(p, folder, files)
+}
+
+// seen makes a name one that its user sees when it is listed. Programs read hidden files
+// of the folder in which they are started: nobody who sends a file may put one there.
+func seen(name string) string {
+	if strings.HasPrefix(name, ".") {
+		return "_" + name
+	}
+	return name
 }
 
 // choose gives those that are wanted, by their whole name or its last part.

@@ -20,9 +20,6 @@ import (
 )
 
 func main() {
-	// Whatever is made from here on (database, blobs, secret) is for us alone,
-	// also in a data directory that others may enter.
-	syscall.Umask(0o077)
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
@@ -55,6 +52,11 @@ type program struct {
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
 	command, err := parse(args, env, stdout)
 	if err == nil && command != nil {
+		if _, ok := command.(interface{ peoples() }); !ok {
+			// Whatever is made from here on (database, blobs, secret) is for us alone,
+			// also in a data directory that others may enter.
+			syscall.Umask(0o077)
+		}
 		err = command.Run(ctx, &program{stdout, stderr, env})
 	}
 	if err == nil {

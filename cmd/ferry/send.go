@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -46,18 +48,23 @@ func (p *program) variable(name string) string {
 	return ""
 }
 
-func (r *remote) dial(p *program, server string, show *meter) (*client.Client, error) {
+// peoples marks commands whose files are their user's, with the modes that they want.
+func (r *remote) peoples() {}
+
+// fill takes from the environment what the command line does not say.
+func (r *remote) fill(p *program) {
+	r.Server = cmp.Or(r.Server, p.variable(serverVariable))
+	r.Key = cmp.Or(r.Key, p.variable(keyVariable))
+}
+
+func (r *remote) dial(server string, show *meter) (*client.Client, error) {
 	if server == "" {
 		return nil, &usageError{[]string{"--server: is needed; or " + serverVariable}}
-	}
-	key := r.Key
-	if key == "" {
-		key = p.variable(keyVariable)
 	}
 	if r.Parallel < 1 || r.Parallel > 64 {
 		return nil, &usageError{[]string{"--parallel: must be between 1 and 64"}}
 	}
-	c, err := client.New(server, key)
+	c, err := client.New(server, r.Key)
 	if err != nil {
 		return nil, &usageError{[]string{"--server: " + err.Error()}}
 	}
@@ -82,11 +89,8 @@ type sendCommand struct {
 func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	show := newMeter(p.stderr, c.Quiet)
 	defer show.end()
-	server := c.Server
-	if server == "" {
-		server = p.variable(serverVariable)
-	}
-	cl, err := c.dial(p, server, show)
+	c.fill(p)
+	cl, err := c.dial(c.Server, show)
 	if err != nil {
 		return err
 	}
@@ -102,21 +106,28 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	t := client.NewTransfer{
 		Title: c.Title, Message: c.Message, To: c.To, Password: c.Password, Days: days, MaxDownloads: c.Downloads, Name: c.Name,
 	}
-	state, err := openSending(p, cl.Server(), c.Key+p.variable(keyVariable), t, sources)
+	state, err := openSending(p, cl.Server(), c.Key, t, sources)
 	if err != nil {
 		return err
 	}
 	show.total(sources)
 	sent, err := cl.Upload(ctx, t, plain(sources), client.UploadOptions{IdempotencyKey: state.key, Progress: show.progress})
 	if err != nil {
-		if e, ok := errors.AsType[*client.Error](err); ok && !client.Temporary(err) && e.Status != 413 {
-			state.forget() // what was refused once is not gone on with
+		if over(err) {
+			state.forget()
 		}
 		return err
 	}
 	show.end()
 	state.forget()
 	return c.print(p.stdout, sent)
+}
+
+// over tells whether the transfer that was begun is not there to be gone on with: the
+// server knows it no more, or it is another's.
+func over(err error) bool {
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusGone || e.Status == http.StatusConflict)
 }
 
 func (c *sendCommand) print(out io.Writer, t *client.Transfer) error {

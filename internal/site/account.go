@@ -111,10 +111,10 @@ func (h *Handler) changeAccount(w http.ResponseWriter, r *http.Request, me *acco
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
-	switch told, ok := shownInPlace(err); {
-	case ok:
-		p.Wrong = h.why(r, told)
-		return h.showAccount(w, r, me, statusOf(told), p)
+	switch {
+	case shownInPlace(err):
+		p.Wrong = h.why(r, err)
+		return h.showAccount(w, r, me, statusOf(err), p)
 	case fault.Is(err, "wrong_password"):
 		p.Wrong = say.Wrong["password_wrong"]
 		return h.showAccount(w, r, me, http.StatusForbidden, p)

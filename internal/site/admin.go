@@ -126,8 +126,8 @@ func (h *Handler) changeAsAdmin(w http.ResponseWriter, r *http.Request, me *acco
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
-	if told, ok := shownInPlace(err); ok {
-		return h.showAdmin(w, r, me, told)
+	if shownInPlace(err) {
+		return h.showAdmin(w, r, me, err)
 	}
 	if err != nil {
 		return err

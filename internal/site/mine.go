@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,8 +28,11 @@ func (h *Handler) mineRoutes() []wire.Route {
 	}
 }
 
-// pageOfMine is how many transfers or lines one page shows.
-const pageOfMine = 50
+// How many transfers or lines one page shows, and how many downloads.
+const (
+	pageOfMine    = 50
+	recordsOfMine = 200
+)
 
 type minePage struct {
 	frame
@@ -89,7 +93,6 @@ func (h *Handler) stateOf(r *http.Request, t *transfer.Transfer) (text string, l
 type myTransferPage struct {
 	frame
 	mine
-	ID          share.ID
 	Link        string
 	Message     string
 	Facts       []string
@@ -98,9 +101,11 @@ type myTransferPage struct {
 	Locked      bool
 	Lives       []life
 	Files       []mineFile
-	MoreFiles   bool
+	MoreFiles   bool // than are shown; so for the others
 	Recipients  []mineRecipient
+	MoreTo      bool
 	Deliveries  []mineDelivery
+	MoreWent    bool
 	Wrong       string
 }
 
@@ -121,7 +126,7 @@ func (h *Handler) showMyTransfer(w http.ResponseWriter, r *http.Request, me *acc
 	if err = h.cfg.Misses.Count(ctx, err); err != nil {
 		return err
 	}
-	p := myTransferPage{frame: h.frame(r, say.TitleOf(t.Name)), mine: h.mine(r, t), ID: t.ID, Message: strings.TrimSpace(words.ShownLines(t.Message)), Locked: t.Locked}
+	p := myTransferPage{frame: h.frame(r, say.TitleOf(t.Name)), mine: h.mine(r, t), Message: strings.TrimSpace(words.ShownLines(t.Message)), Locked: t.Locked}
 	p.Link = h.linkOf(t)
 	p.Open = t.State == share.Open
 	p.Recoverable = !p.Live && t.State != share.Purged
@@ -152,8 +157,7 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 	}
 	names := map[upload.Key]string{}
 	for i, f := range files {
-		if i == pageOfMine {
-			p.MoreFiles = true
+		if p.MoreFiles = i == pageOfMine; p.MoreFiles {
 			break
 		}
 		if f.State == upload.Deleted {
@@ -169,12 +173,15 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 		names[f.Key] = row.Name
 		p.Files = append(p.Files, row)
 	}
-	recipients, err := h.cfg.Desk.RecipientsAfter(ctx, t, "", pageOfMine)
+	recipients, err := h.cfg.Desk.RecipientsAfter(ctx, t, "", pageOfMine+1)
 	if err != nil {
 		return err
 	}
 	people := map[transfer.RecipientKey]string{}
-	for _, to := range recipients {
+	for i, to := range recipients {
+		if p.MoreTo = i == pageOfMine; p.MoreTo {
+			break
+		}
 		people[to.Key] = to.Address
 		row := mineRecipient{Address: to.Address, Link: h.cfg.BaseURL + PagePath(t, to), Note: say.Mine.Downloads(to.Downloads)}
 		if to.Problem != "" {
@@ -182,30 +189,69 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 		}
 		p.Recipients = append(p.Recipients, row)
 	}
-	records, err := h.cfg.Desk.RecordsAfter(ctx, t, "", 4*pageOfMine)
+	records, err := h.cfg.Desk.RecordsAfter(ctx, t, "", recordsOfMine+1)
 	if err != nil {
 		return err
 	}
-	for _, rec := range records {
+	for i, rec := range records {
+		if p.MoreWent = i == recordsOfMine; p.MoreWent {
+			break
+		}
 		if rec.WholeAt.IsZero() {
 			continue // not delivered: it was cut, or goes on
 		}
-		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339), What: say.Mine.Everything, Who: people[rec.Recipient]}
+		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339), What: say.Mine.Everything}
 		if rec.Item != "" {
-			row.What = names[rec.Item]
+			if row.What, err = h.nameOfMine(r, names, rec.Item); err != nil {
+				return err
+			}
+		}
+		if rec.Recipient != "" {
+			if row.Who, err = h.addressOfMine(ctx, people, rec.Recipient); err != nil {
+				return err
+			}
 		}
 		p.Deliveries = append(p.Deliveries, row)
 	}
 	return nil
 }
 
+// nameOfMine gives what a file is called that may be none of those that are shown.
+func (h *Handler) nameOfMine(r *http.Request, known map[upload.Key]string, key upload.Key) (string, error) {
+	if _, ok := known[key]; !ok {
+		f, _, err := h.cfg.Desk.File(r.Context(), key)
+		switch {
+		case fault.KindOf(err) == fault.NotFound:
+			known[key] = ""
+		case err != nil:
+			return "", err
+		default:
+			known[key] = h.say(r).NameOf(f.Name)
+		}
+	}
+	return known[key], nil
+}
+
+// addressOfMine is nameOfMine for a recipient.
+func (h *Handler) addressOfMine(ctx context.Context, known map[transfer.RecipientKey]string, key transfer.RecipientKey) (string, error) {
+	if _, ok := known[key]; !ok {
+		to, _, err := h.cfg.Desk.Recipient(ctx, key)
+		switch {
+		case fault.KindOf(err) == fault.NotFound:
+			known[key] = ""
+		case err != nil:
+			return "", err
+		default:
+			known[key] = to.Address
+		}
+	}
+	return known[key], nil
+}
+
 // linkOf is what people are given.
 func (h *Handler) linkOf(t *transfer.Transfer) string {
-	switch name := t.LinkName(); {
-	case name != "":
-		return h.cfg.BaseURL + "/" + transfer.NamePrefix + name
-	case t.Code != "":
-		return h.cfg.BaseURL + "/" + t.Code
+	if t.Code != "" {
+		return h.cfg.BaseURL + "/" + t.Code // a short one, or the sender's own name for it
 	}
 	return h.cfg.BaseURL + PagePath(t, nil)
 }
@@ -243,8 +289,8 @@ func (h *Handler) changeMine(w http.ResponseWriter, r *http.Request, me *account
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
-	if told, ok := shownInPlace(err); ok {
-		return h.showMyTransfer(w, r, me, told)
+	if shownInPlace(err) {
+		return h.showMyTransfer(w, r, me, err)
 	}
 	if err = h.cfg.Misses.Count(ctx, err); err != nil {
 		return err
@@ -254,10 +300,10 @@ func (h *Handler) changeMine(w http.ResponseWriter, r *http.Request, me *account
 }
 
 // shownInPlace tells whether the sender of a form can mend what is wrong.
-func shownInPlace(err error) (error, bool) {
+func shownInPlace(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.Conflict, fault.Forbidden, fault.TooLarge, fault.Throttled, fault.Gone:
-		return err, err != nil
+		return err != nil
 	}
-	return nil, false
+	return false
 }

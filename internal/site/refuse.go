@@ -57,6 +57,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 // Refuse answers r with err: with a page, or with JSON where that was asked for.
 // It does not log err.
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	r = h.withVisitor(r)
 	status, request := statusOf(err), ""
 	if ours(err) {
 		request = wire.RequestID(r.Context()) // of a line in the log

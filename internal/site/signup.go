@@ -3,6 +3,7 @@ package site
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -58,8 +59,8 @@ func (h *Handler) showAsking(w http.ResponseWriter, r *http.Request, status int,
 
 // forgot calls for a letter, and says the same whether or not there is such an account.
 func (h *Handler) forgot(w http.ResponseWriter, r *http.Request) error {
-	return h.ask(w, r, askingPage{Step: &h.say(r).Forgot}, func(p askingPage, _ account.Secret, _ string, _ bool) error {
-		return h.cfg.Sessions.Forgot(r.Context(), p.Email, wire.ClientAddr(r.Context()))
+	return h.ask(w, r, askingPage{Step: &h.say(r).Forgot}, func(form url.Values) error {
+		return h.cfg.Sessions.Forgot(r.Context(), form.Get("email"), wire.ClientAddr(r.Context()))
 	})
 }
 
@@ -67,14 +68,15 @@ func (h *Handler) signUp(w http.ResponseWriter, r *http.Request) error {
 	if !h.cfg.Sessions.SignUp {
 		return errUnknownPath
 	}
-	return h.ask(w, r, askingPage{Step: &h.say(r).SignUp, SignUp: true}, func(p askingPage, password account.Secret, trap string, terms bool) error {
+	return h.ask(w, r, askingPage{Step: &h.say(r).SignUp, SignUp: true}, func(form url.Values) error {
 		return h.cfg.Sessions.Register(r.Context(), session.SignUp{
-			Email: p.Email, Name: p.Name, Password: password, Terms: terms, Trap: trap,
+			Email: form.Get("email"), Name: form.Get("name"), Password: account.Secret(form.Get("password")),
+			Terms: form.Get("terms") != "", Trap: form.Get("website"),
 		}, wire.ClientAddr(r.Context()))
 	})
 }
 
-func (h *Handler) ask(w http.ResponseWriter, r *http.Request, p askingPage, do func(p askingPage, password account.Secret, trap string, terms bool) error) error {
+func (h *Handler) ask(w http.ResponseWriter, r *http.Request, p askingPage, do func(url.Values) error) error {
 	if err := h.fromHere(r); err != nil {
 		return err
 	}
@@ -83,8 +85,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, p askingPage, do f
 		return err
 	}
 	p.Email, p.Name = form.Get("email"), form.Get("name")
-	err = do(p, account.Secret(form.Get("password")), form.Get("website"), form.Get("terms") != "")
-	if err == nil {
+	if err = do(form); err == nil {
 		p.Done = true
 		return h.showAsking(w, r, http.StatusOK, p)
 	}

@@ -155,6 +155,7 @@ func post(pattern string, handle wire.HandlerFunc) wire.Route {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = h.withVisitor(r)
 	router := h.router
 	if isCode(strings.Trim(r.URL.Path, "/")) {
 		router = h.codes // apart, so that /{code} does not make a known path of every word

@@ -1,9 +1,11 @@
 package site
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -17,9 +19,25 @@ const SignInPath = "/app/sign-in"
 
 func (h *Handler) login() wire.Login { return wire.Login{Base: h.cfg.BaseURL} }
 
+type visitorKey struct{}
+
+// withVisitor gives the request with who asks, who is looked up once and not before
+// somebody wants to know.
+func (h *Handler) withVisitor(r *http.Request) *http.Request {
+	if r.Context().Value(visitorKey{}) != nil {
+		return r
+	}
+	find := sync.OnceValues(func() (*account.Account, error) { return h.findVisitor(r) })
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, find))
+}
+
 // visitor gives the account that the browser is signed in to; nil for nobody, and for
 // a session that is over.
 func (h *Handler) visitor(r *http.Request) (*account.Account, error) {
+	return r.Context().Value(visitorKey{}).(func() (*account.Account, error))()
+}
+
+func (h *Handler) findVisitor(r *http.Request) (*account.Account, error) {
 	token := h.login().Token(r)
 	if token == "" {
 		return nil, nil

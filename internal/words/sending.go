@@ -3,55 +3,55 @@ package words
 // Sending is what the page says on which people send. Its script is given all of it as
 // JSON; what stands in braces there is put in by the script.
 type Sending struct {
-	Title  string `json:"-"`
-	Lead   string `json:"-"`
-	Files  string `json:"files"` // label of the choice of files
-	Folder string `json:"folder"`
-	Drop   string `json:"drop"`
+	Title  string
+	Lead   string
+	Files  string // label of the choice of files
+	Folder string
+	Drop   string
 
-	Subject   string `json:"-"`
-	Message   string `json:"-"`
-	To        string `json:"-"`
-	ToHint    string `json:"-"`
-	Options   string `json:"-"`
-	Days      string `json:"-"`
-	Forever   string `json:"-"`
-	Password  string `json:"-"`
-	Downloads string `json:"-"`
-	NoLimit   string `json:"-"`
-	LinkName  string `json:"-"`
-	NameHint  string `json:"-"`
-	Send      string `json:"-"`
+	Subject   string
+	Message   string
+	To        string
+	ToHint    string
+	Options   string
+	Days      string
+	Forever   string
+	Password  string
+	Downloads string
+	NoLimit   string
+	LinkName  string
+	NameHint  string
+	Send      string
 
-	Remove     string `json:"remove"` // {name}
-	FileCount  string `json:"fileCount"`
-	FilesCount string `json:"filesCount"` // {n}
-	More       string `json:"more"`       // {n} files that are not listed
-	Nothing    string `json:"nothing"`
+	Remove     string // {name}
+	FileCount  string
+	FilesCount string // {n}
+	More       string // {n} files that are not listed
+	Nothing    string
 
-	Preparing string `json:"preparing"`
-	Crossing  string `json:"crossing"`
-	Paused    string `json:"paused"`
-	Lost      string `json:"lost"`
-	Across    string `json:"across"`
-	Progress  string `json:"progress"` // {got} {size}
-	Left      string `json:"left"`     // {time}
-	Pause     string `json:"pause"`
-	GoOn      string `json:"goOn"`
-	GiveUp    string `json:"giveUp"`
-	Failed    string `json:"failed"` // {why}
+	Preparing string
+	Crossing  string
+	Paused    string
+	Lost      string
+	Across    string
+	Progress  string // {got} {size}
+	Left      string // {time}
+	Pause     string
+	GoOn      string
+	GiveUp    string
+	Failed    string // {why}
 
-	Link    string `json:"link"`
-	Soon    string `json:"soon"`
-	Ready   string `json:"ready"`
-	Copy    string `json:"copy"`
-	Copied  string `json:"copied"`
-	Share   string `json:"share"`
-	Another string `json:"another"`
+	Link    string
+	Soon    string
+	Ready   string
+	Copy    string
+	Copied  string
+	Share   string
+	Another string
 
-	Unfinished string `json:"unfinished"` // {title} {count}
-	Missing    string `json:"missing"`    // {names}
-	Changed    string `json:"changed"`    // {name}
+	Unfinished string // {title} {count}
+	Missing    string // {names}
+	Changed    string // {name}
 }
 
 func englishSending() Sending {

@@ -27,7 +27,7 @@ const time = (seconds) => {
   const [n, unit] = seconds < 90 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : seconds < 129600 ? [seconds / 3600, "hour"] : [seconds / 86400, "day"];
   return new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(Math.max(1, Math.round(n)));
 };
-const count = (n) => (n === 1 ? words.fileCount : say(words.filesCount, { n: new Intl.NumberFormat(lang).format(n) }));
+const count = (n) => (n === 1 ? words.FileCount : say(words.FilesCount, { n: new Intl.NumberFormat(lang).format(n) }));
 // Marks that turn the direction of text, or that nobody sees, are left out of names.
 const shown = (name) => name.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "") || "?";
 
@@ -48,9 +48,9 @@ const pick = (folder) => {
   input.click();
 };
 const chooser = () => el("p", { className: "choose" },
-  el("button", { type: "button", className: "button second", onclick: () => pick(false) }, words.files),
-  el("button", { type: "button", className: "plain", onclick: () => pick(true) }, words.folder),
-  el("span", { className: "hint" }, words.drop));
+  el("button", { type: "button", className: "button second", onclick: () => pick(false) }, words.Files),
+  el("button", { type: "button", className: "plain", onclick: () => pick(true) }, words.Folder),
+  el("span", { className: "hint" }, words.Drop));
 
 const cargo = form.querySelector(".cargo");
 const list = el("ul", { className: "files chosen", role: "list" });
@@ -78,13 +78,13 @@ function showChosen() {
   list.replaceChildren(...chosen.slice(0, MOST).map((f, i) => el("li", {}, el("span", { className: "row" },
     el("bdi", { className: "name" }, shown(f.name)),
     el("span", { className: "size" }, size(f.size)),
-    el("button", { type: "button", className: "remove", "aria-label": say(words.remove, { name: shown(f.name) }), onclick: () => {
+    el("button", { type: "button", className: "remove", "aria-label": say(words.Remove, { name: shown(f.name) }), onclick: () => {
       chosen.splice(i, 1);
       showChosen();
       (list.querySelectorAll(".remove")[Math.min(i, chosen.length - 1)] || cargo.querySelector("button")).focus();
     } }, "×")))));
   const total = chosen.reduce((n, f) => n + f.size, 0);
-  sum.textContent = chosen.length ? [count(chosen.length), size(total), chosen.length > MOST ? say(words.more, { n: chosen.length - MOST }) : ""].filter(Boolean).join(" · ") : "";
+  sum.textContent = chosen.length ? [count(chosen.length), size(total), chosen.length > MOST ? say(words.More, { n: chosen.length - MOST }) : ""].filter(Boolean).join(" · ") : "";
   speak(sum.textContent);
   scene.load(chosen.length);
 }
@@ -151,7 +151,7 @@ const scene = {
 form.addEventListener("submit", (e) => {
   e.preventDefault();
   if (!chosen.length) {
-    showWrong(words.nothing);
+    showWrong(words.Nothing);
     cargo.querySelector("button").focus();
     return;
   }
@@ -200,25 +200,25 @@ function makeStage() {
       link.select(); // over plain HTTP a page may not write there by itself
       document.execCommand("copy");
     }
-    copy.textContent = words.copied;
-    speak(words.copied);
-    setTimeout(() => (copy.textContent = words.copy), 2000);
-  } }, words.copy);
-  const share = el("button", { type: "button", className: "plain", hidden: !navigator.share, onclick: () => navigator.share({ url: link.value }).catch(() => {}) }, words.share);
+    copy.textContent = words.Copied;
+    speak(words.Copied);
+    setTimeout(() => (copy.textContent = words.Copy), 2000);
+  } }, words.Copy);
+  const share = el("button", { type: "button", className: "plain", hidden: !navigator.share, onclick: () => navigator.share({ url: link.value }).catch(() => {}) }, words.Share);
   const soon = el("p", { className: "hint" });
   const drawn = el("img", { className: "drawn", alt: "" }); // the link for cameras; it says what the link says
   const parts = {
     title: el("h1", { id: "state", tabIndex: -1 }), note: el("p", { className: "lead" }), bar,
     figures: el("p", { className: "facts" }), linkBox: el("div", { className: "linkbox", hidden: true },
-      el("label", { htmlFor: "link" }, words.link), el("p", { className: "choose" }, link, copy, share), soon, drawn),
+      el("label", { htmlFor: "link" }, words.Link), el("p", { className: "choose" }, link, copy, share), soon, drawn),
     drawn,
     link, soon, choose: el("div", { hidden: true }, chooser()),
     pause: el("button", { type: "button", className: "button second", onclick: () => (crossing.state === "paused" ? crossing.goOn() : crossing.pause()) }),
     giveUp: el("button", { type: "button", className: "plain", onclick: async () => {
       await crossing.giveUp();
       location.reload();
-    } }, words.giveUp),
-    another: el("a", { className: "button", href: "/", hidden: true }, words.another),
+    } }, words.GiveUp),
+    another: el("a", { className: "button", href: "/", hidden: true }, words.Another),
     list: el("ul", { className: "files", role: "list" }),
     rows: new Map(),
   };
@@ -232,7 +232,7 @@ function show() {
   if (!c) return;
   scene.show(c);
   if (c.state === "failed" && !c.transfer) { // nothing was made: the form again, with what is wrong
-    showWrong(say(words.failed, { why: c.error.message }));
+    showWrong(say(words.Failed, { why: c.error.message }));
     crossing = null;
     scene.head.dataset.state = "";
     form.hidden = false;
@@ -248,11 +248,11 @@ function show() {
     parts.title.focus();
   }
   const lacking = c.lacking;
-  const title = { new: words.preparing, preparing: words.preparing, crossing: words.crossing, lost: words.crossing, paused: words.paused, across: words.across, failed: words.paused }[c.state];
+  const title = { new: words.Preparing, preparing: words.Preparing, crossing: words.Crossing, lost: words.Crossing, paused: words.Paused, across: words.Across, failed: words.Paused }[c.state];
   set(parts.title, title);
-  set(parts.note, c.state === "lost" ? words.lost
-    : c.state === "failed" ? (c.error instanceof Unreadable ? say(words.changed, { name: shown(c.error.file) }) : say(words.failed, { why: c.error.message }))
-    : lacking.length ? say(words.unfinished, { title: shown(c.transfer.title || "") === "?" ? c.transfer.link : shown(c.transfer.title), count: count(c.files.length) })
+  set(parts.note, c.state === "lost" ? words.Lost
+    : c.state === "failed" ? (c.error instanceof Unreadable ? say(words.Changed, { name: shown(c.error.file) }) : say(words.Failed, { why: c.error.message }))
+    : lacking.length ? say(words.Unfinished, { title: shown(c.transfer.title || "") === "?" ? c.transfer.link : shown(c.transfer.title), count: count(c.files.length) })
     : "");
   speak([title, parts.note.textContent].filter(Boolean).join(". "));
   document.title = c.size && c.state !== "across" ? `${Math.floor((100 * c.arrived) / c.size)} % · ${title}` : title;
@@ -260,19 +260,19 @@ function show() {
   parts.bar.hidden = c.state === "across" || c.state === "preparing";
   const speed = c.speed;
   set(parts.figures, [
-    c.state === "across" ? `${count(c.files.length)} · ${size(c.size)}` : say(words.progress, { got: size(c.arrived), size: size(c.size) }),
-    speed ? `${size(speed)}/s` : "", speed && c.arrived < c.size ? say(words.left, { time: time((c.size - c.arrived) / speed) }) : "",
+    c.state === "across" ? `${count(c.files.length)} · ${size(c.size)}` : say(words.Progress, { got: size(c.arrived), size: size(c.size) }),
+    speed ? `${size(speed)}/s` : "", speed && c.arrived < c.size ? say(words.Left, { time: time((c.size - c.arrived) / speed) }) : "",
   ].filter(Boolean).join(" · "));
   if (c.transfer?.link) {
     parts.linkBox.hidden = false;
     parts.link.value = c.transfer.link;
     const drawn = `/app/qr?to=${encodeURIComponent(new URL(c.transfer.link).pathname)}`;
     if (parts.drawn.getAttribute("src") !== drawn) parts.drawn.src = drawn;
-    set(parts.soon, c.state === "across" ? words.ready : words.soon);
+    set(parts.soon, c.state === "across" ? words.Ready : words.Soon);
   }
   parts.choose.hidden = !lacking.length || c.state !== "paused";
   parts.pause.hidden = !c.transfer || !["crossing", "lost", "paused"].includes(c.state) || lacking.length > 0;
-  set(parts.pause, c.state === "paused" ? words.goOn : words.pause);
+  set(parts.pause, c.state === "paused" ? words.GoOn : words.Pause);
   parts.giveUp.hidden = c.state === "across" || c.state === "preparing";
   parts.another.hidden = c.state !== "across";
   for (const f of c.files.slice(0, MOST)) {

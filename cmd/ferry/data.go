@@ -25,6 +25,7 @@ const (
 	blobsFolder  = "blobs"
 	secretFile   = "secret"
 	lockFile     = "lock"
+	nodeFile     = "node" // which server this is, of those of one PostgreSQL
 )
 
 // openData makes the directory when it is not there.
@@ -96,6 +97,20 @@ func (d dataDir) secret(hasDatabase bool) (account.Secret, error) {
 		return "", err
 	}
 	return readSecret(d.file(secretFile))
+}
+
+// node gives the name that this server has among those of one database, the same after
+// each start.
+func (d dataDir) node() (string, error) {
+	text, err := os.ReadFile(d.file(nodeFile))
+	if name := strings.TrimSpace(string(text)); err == nil && name != "" {
+		return name, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	name := rand.Text()
+	return name, writeWhole(d.file(nodeFile), name+"\n", 0o600)
 }
 
 func readSecret(name string) (account.Secret, error) {

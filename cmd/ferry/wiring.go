@@ -125,6 +125,11 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	desk := transfer.NewDesk(database, uploads, passwords, ring, ids, now, transfer.DeskLimits{
 		MaxFiles: s.MaxFiles, Quiet: quiet, Keep: s.PurgeAfter, Recent: recent,
 	})
+	if s.Database != "" {
+		if desk.Node, err = data.node(); err != nil {
+			return nil, fmt.Errorf("data: %w", err)
+		}
+	}
 	plans, blocks := plan.NewService(database), block.NewService(database, now)
 	sessions := session.NewService(session.Config{
 		Store: database, Accounts: accounts, Blocks: blocks, IDs: ids, Ring: ring, Now: now, Log: log,

@@ -21,7 +21,7 @@ type desk struct {
 	sendings   map[share.Key]*transfer.Sending
 	recipients map[transfer.RecipientKey]*transfer.Recipient
 	records    map[string]*transfer.Record
-	claims     map[holder]*modelClaim
+	claims     map[string]*modelClaim
 	tries      map[holder]*modelTries
 	days       map[accountDay]int
 }
@@ -38,7 +38,7 @@ type accountDay struct {
 
 type modelClaim struct {
 	transfer.Claim
-	at, until time.Time
+	holder holder
 }
 
 type modelTries struct {
@@ -49,7 +49,7 @@ type modelTries struct {
 func newDesk() desk {
 	return desk{
 		sendings: map[share.Key]*transfer.Sending{}, recipients: map[transfer.RecipientKey]*transfer.Recipient{},
-		records: map[string]*transfer.Record{}, claims: map[holder]*modelClaim{}, tries: map[holder]*modelTries{},
+		records: map[string]*transfer.Record{}, claims: map[string]*modelClaim{}, tries: map[holder]*modelTries{},
 		days: map[accountDay]int{},
 	}
 }
@@ -506,7 +506,9 @@ func (m *Model) ForgivePasswordTry(_ context.Context, home share.Key, who string
 }
 
 // ClaimDownload is transfer.DeskStore's.
-func (m *Model) ClaimDownload(_ context.Context, home share.Key, who, item string, now, until time.Time) (bool, error) {
+func (m *Model) ClaimDownload(
+	_ context.Context, home share.Key, who string, item upload.Key, choose func(left int, all []*transfer.Claim) (*transfer.Claim, error),
+) (bool, error) {
 	if err := m.enter("ClaimDownload"); err != nil {
 		return false, err
 	}
@@ -518,26 +520,30 @@ func (m *Model) ClaimDownload(_ context.Context, home share.Key, who, item strin
 	if sh.MaxDownloads == 0 {
 		return false, nil
 	}
-	k := holder{home, who}
-	c := m.claims[k]
-	if c != nil && c.until.After(now) && !m.fetched(home, who, item, c.at) {
-		c.Live++
-		return true, nil
-	}
-	if c == nil || c.Used {
-		if m.sendings[home].Claimed >= sh.MaxDownloads {
-			return false, fault.New(fault.Gone, "downloads_used", "it has been downloaded as often as it may be")
+	var all []*transfer.Claim
+	for _, key := range slices.Backward(slices.Sorted(maps.Keys(m.claims))) {
+		if old := m.claims[key]; old.holder == (holder{home, who}) {
+			c := old.Claim
+			c.Answers = slices.Clone(c.Answers)
+			c.Done = m.fetched(home, who, item, key)
+			all = append(all, &c)
 		}
+	}
+	c, err := choose(sh.MaxDownloads-m.sendings[home].Claimed, all)
+	if err != nil || c == nil {
+		return true, err
+	}
+	if !slices.Contains(all, c) {
 		m.sendings[home].Claimed++
 	}
-	m.claims[k] = &modelClaim{Claim: transfer.Claim{Live: 1}, at: now, until: until}
+	m.claims[c.Key] = &modelClaim{*c, holder{home, who}}
 	return true, nil
 }
 
-// fetched tells whether the holder has fetched all of the item since then.
-func (m *Model) fetched(home share.Key, who, item string, since time.Time) bool {
+// fetched tells whether the holder has fetched all of the item under the claim.
+func (m *Model) fetched(home share.Key, who string, item upload.Key, claim string) bool {
 	for _, r := range m.records {
-		if r.Home == home && r.Holder == who && string(r.Item) == item && !r.WholeAt.IsZero() && !r.WholeAt.Before(since) {
+		if r.Home == home && r.Holder == who && r.Item == item && r.Claim == claim && !r.WholeAt.IsZero() {
 			return true
 		}
 	}
@@ -546,7 +552,7 @@ func (m *Model) fetched(home share.Key, who, item string, since time.Time) bool 
 
 // EndDownload is transfer.DeskStore's.
 func (m *Model) EndDownload(
-	_ context.Context, r transfer.Record, claimed bool, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
+	_ context.Context, r transfer.Record, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
 ) error {
 	if err := m.enter("EndDownload"); err != nil {
 		return err
@@ -558,21 +564,20 @@ func (m *Model) EndDownload(
 	}
 	rec, known := r, false
 	for _, old := range m.records {
-		if old.Home == r.Home && old.Item == r.Item && old.Holder == r.Holder && old.Holder != "" && old.WholeAt.IsZero() {
+		if old.Home == r.Home && old.Item == r.Item && old.Holder == r.Holder && old.Claim == r.Claim && old.Holder != "" && old.WholeAt.IsZero() {
 			rec, known = *old, true
 		}
 	}
-	k := holder{r.Home, r.Holder}
-	c := m.claims[k]
+	c := m.claims[r.Claim]
 	var claim *transfer.Claim
-	if claimed && c != nil {
+	if c != nil {
 		claim = &c.Claim
 	}
 	t, had := m.transfer(sh), rec.Bytes
 	jobs := change(t, &rec, claim)
 	s := m.sendings[sh.Key]
 	if claim != nil && claim.Gone {
-		delete(m.claims, k)
+		delete(m.claims, r.Claim)
 		s.Claimed = max(0, s.Claimed-1)
 	}
 	whole := !rec.WholeAt.IsZero()
@@ -608,7 +613,7 @@ func (m *Model) DownloadRecords(_ context.Context, home share.Key, after string,
 }
 
 // SweepDownloads is transfer.DeskStore's; it does all at once.
-func (m *Model) SweepDownloads(_ context.Context, tries, records, claims time.Time, _ int) (bool, error) {
+func (m *Model) SweepDownloads(_ context.Context, tries, records, claims time.Time, _ int, expire func(*transfer.Claim)) (bool, error) {
 	if err := m.enter("SweepDownloads"); err != nil {
 		return false, err
 	}
@@ -619,12 +624,15 @@ func (m *Model) SweepDownloads(_ context.Context, tries, records, claims time.Ti
 			r.Holder, r.Address = "", ""
 		}
 	}
-	maps.DeleteFunc(m.claims, func(k holder, c *modelClaim) bool {
-		over := !c.until.After(claims)
-		if s := m.sendings[k.home]; over && !c.Used && s != nil {
+	maps.DeleteFunc(m.claims, func(_ string, c *modelClaim) bool {
+		if c.Until.After(claims) {
+			return false
+		}
+		expire(&c.Claim)
+		if s := m.sendings[c.holder.home]; c.Gone && !c.Used && s != nil {
 			s.Claimed = max(0, s.Claimed-1)
 		}
-		return over
+		return c.Gone
 	})
 	return false, nil
 }

@@ -370,7 +370,7 @@ func (m *Model) Forget(_ context.Context, before time.Time, n int) (int, error) 
 			delete(m.sendings, k)
 			maps.DeleteFunc(m.recipients, func(_ transfer.RecipientKey, r *transfer.Recipient) bool { return r.Home == k })
 			maps.DeleteFunc(m.records, func(_ string, r *transfer.Record) bool { return r.Home == k })
-			maps.DeleteFunc(m.claims, func(h holder, _ *modelClaim) bool { return h.home == k })
+			maps.DeleteFunc(m.claims, func(_ string, c *modelClaim) bool { return c.holder.home == k })
 			gone++
 		}
 	}

@@ -145,7 +145,7 @@ func runEverything(w world) {
 	_, _ = w.InboxPage(w.ctx, "a@x.y", transfer.Place{At: now, Key: "x"}, 10)
 	_, _ = w.DeletedBlobs(w.ctx, "x")
 	later := now.Add(99 * time.Hour)
-	_, err = w.SweepDownloads(w.ctx, later, later, later, 10)
+	_, err = w.SweepDownloads(w.ctx, later, later, later, 10, func(*transfer.Claim) {})
 	w.must(err)
 	_, err = w.SweepDays(w.ctx, later, 10)
 	w.must(err)

@@ -16,12 +16,17 @@ import (
 	"github.com/ferry-server/ferry/internal/upload"
 )
 
-// fetch begins a download of the file by a holder.
-func (d *desk) fetch(tr *transfer.Transfer, f *upload.File, holder string) (*transfer.Download, error) {
+// fetch begins a download of the file by a holder: all of it, or some.
+func (d *desk) fetch(tr *transfer.Transfer, f *upload.File, holder string, spans ...transfer.Span) (*transfer.Download, error) {
+	if spans == nil {
+		spans = whole(f.Size)
+	}
 	return d.Begin(d.ctx, transfer.Fetch{
-		Transfer: d.load(tr), File: f, Size: f.Size, Holder: holder, Address: "192.0.2.77", Agent: "test/1\r\n",
+		Transfer: d.load(tr), File: f, Size: f.Size, Spans: spans, Holder: holder, Address: "192.0.2.77", Agent: "test/1\r\n",
 	})
 }
+
+func whole(size int64) []transfer.Span { return []transfer.Span{{Off: 0, N: size}} }
 
 func (d *desk) records(tr *transfer.Transfer) []*transfer.Record {
 	d.t.Helper()
@@ -39,7 +44,7 @@ func TestDownloadsAreRecorded(t *testing.T) {
 		begin := func() *transfer.Download {
 			t.Helper()
 			dl, err := d.Begin(d.ctx, transfer.Fetch{
-				Transfer: d.load(tr), Recipient: to[0], File: f, Size: 1000, Holder: "bob", Address: "192.0.2.77", Agent: "test/1\r\n",
+				Transfer: d.load(tr), Recipient: to[0], File: f, Size: 1000, Spans: whole(1000), Holder: "bob", Address: "192.0.2.77", Agent: "test/1\r\n",
 			})
 			d.must(err)
 			return dl
@@ -71,7 +76,7 @@ func TestDownloadsAreRecorded(t *testing.T) {
 		if diff := cmp.Diff([]string{"letter.first_download"}, d.letters()); diff != "" {
 			t.Error(diff)
 		}
-		zip, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), Size: 5000, Holder: "somebody"})
+		zip, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), Size: 5000, Spans: whole(5000), Holder: "somebody"})
 		d.must(err)
 		d.must(d.End(d.ctx, zip, []transfer.Span{{Off: 0, N: 5000}}))
 		if diff := cmp.Diff([]string{"letter.download_summary"}, d.letters()); diff != "" {
@@ -109,7 +114,7 @@ func TestWhoIsNotCounted(t *testing.T) {
 		for name, fetch := range map[string]transfer.Fetch{
 			"the sender": {Own: true}, "who asks not to be": {Untracked: true},
 		} {
-			fetch.Transfer, fetch.File, fetch.Size = d.load(tr), f, 1000
+			fetch.Transfer, fetch.File, fetch.Size, fetch.Spans = d.load(tr), f, 1000, whole(1000)
 			if !fetch.Own {
 				pass, err := d.Unlock(d.ctx, tr, "pw", "192.0.2.1")
 				d.must(err)
@@ -149,7 +154,7 @@ func TestWhatMayNotBeFetched(t *testing.T) {
 			"one behind a password":            {locked, lf, "password_required"},
 			"the archive, behind the password": {locked, nil, "password_required"},
 		} {
-			_, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tt.of), File: tt.file, Size: 5, Holder: "x"})
+			_, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tt.of), File: tt.file, Size: 5, Spans: whole(5), Holder: "x"})
 			if fault.CodeOf(err) != tt.code {
 				t.Errorf("%s: %v, want %s", name, err, tt.code)
 			}
@@ -161,7 +166,7 @@ func TestPasswords(t *testing.T) {
 	onBothDesks(t, func(t *testing.T, d *desk) {
 		tr, f := d.ready(transfer.Form{Password: "right"}, 10)
 		fetch := func(pass account.Secret) error {
-			_, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), File: f, Size: 10, Holder: "x", Pass: pass})
+			_, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), File: f, Size: 10, Spans: whole(10), Holder: "x", Pass: pass})
 			return err
 		}
 		d.fails(ignore(d.Unlock(d.ctx, tr, "", "192.0.2.1")), "password_required")
@@ -213,9 +218,9 @@ func TestALimitOfDownloads(t *testing.T) {
 	onBothDesks(t, func(t *testing.T, d *desk) {
 		tr, f := d.ready(transfer.Form{MaxDownloads: 2}, 1000)
 		g := d.send(tr, "second", 10)
-		begin := func(f *upload.File, holder string) *transfer.Download {
+		begin := func(f *upload.File, holder string, spans ...transfer.Span) *transfer.Download {
 			t.Helper()
-			dl, err := d.fetch(tr, f, holder)
+			dl, err := d.fetch(tr, f, holder, spans...)
 			d.must(err)
 			return dl
 		}
@@ -236,7 +241,7 @@ func TestALimitOfDownloads(t *testing.T) {
 			t.Errorf("%d downloads are used up by nothing", got.Claimed)
 		}
 		// One of them, some at a time, and all files: that is one download.
-		a, b := begin(f, "bob"), begin(f, "bob")
+		a, b := begin(f, "bob", transfer.Span{Off: 0, N: 500}), begin(f, "bob", transfer.Span{Off: 500, N: 500})
 		end(b) // nothing arrived, but the other is under way
 		if got := d.load(tr); got.Claimed != 1 {
 			t.Errorf("%d claimed while an answer is under way", got.Claimed)
@@ -261,9 +266,9 @@ func TestALimitOfDownloads(t *testing.T) {
 		d.pass(48 * time.Hour)
 		refused(g, "erin")
 		// Nobody may get around it by asking not to be tracked.
-		_, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), File: f, Size: 1000, Holder: "frank", Untracked: true})
+		_, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), File: f, Size: 1000, Spans: whole(1000), Holder: "frank", Untracked: true})
 		d.fails(err, "downloads_used")
-		if _, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), File: f, Size: 1000, Own: true}); err != nil {
+		if _, err := d.Begin(d.ctx, transfer.Fetch{Transfer: d.load(tr), File: f, Size: 1000, Spans: whole(1000), Own: true}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -297,20 +302,157 @@ func TestManyForFewDownloads(t *testing.T) {
 	})
 }
 
-// A node that dies in the middle of answers takes their places with it for a day.
-func TestClaimsOfADeadNodeReturn(t *testing.T) {
+// What one client has under way is not given to it a second time under the same claim.
+func TestClaims(t *testing.T) {
+	span := func(off, n int64) transfer.Span { return transfer.Span{Off: off, N: n} }
+	type world struct {
+		*desk
+		tr  *transfer.Transfer
+		f   *upload.File
+		let func(spans ...transfer.Span) *transfer.Download
+		no  func(spans ...transfer.Span) error
+		end func(*transfer.Download, ...transfer.Span)
+		out func(claimed, downloads int)
+	}
+	for name, run := range map[string]func(w world){
+		"two from the start need two claims": func(w world) {
+			a := w.let()
+			b := w.let()
+			if err := w.no(); !transfer.Busy(err) {
+				w.t.Errorf("it may become free: %v", err)
+			}
+			w.out(2, 0)
+			w.end(a, span(0, 999)) // it breaks off: the third may try it again
+			c := w.let()
+			w.end(b, span(0, 1000))
+			w.end(c, span(0, 1000))
+			w.out(2, 2)
+			if err := w.no(); transfer.Busy(err) {
+				w.t.Errorf("nothing is under way: %v", err)
+			}
+		},
+		"ranges that do not overlap are one download": func(w world) {
+			a, b, c := w.let(span(0, 100)), w.let(span(100, 400)), w.let(span(500, 500))
+			w.out(1, 0)
+			w.end(c, span(500, 500))
+			w.end(a, span(0, 100))
+			w.end(b, span(100, 400))
+			w.out(1, 1)
+		},
+		"who goes on in the middle has lost the connection before": func(w world) {
+			a := w.let()
+			b := w.let(span(300, 700))
+			w.out(1, 0)
+			if n := a.Left(200, 1000); n != 100 {
+				w.t.Errorf("%d bytes may still go out by the first, want 100", n)
+			}
+			if n := a.Left(400, 1000) + b.Left(999, 1) - 1; n != 0 {
+				w.t.Errorf("the first goes on, or the second does not: %d", n)
+			}
+			w.end(a, span(0, 310))
+			w.end(b, span(300, 700))
+			w.out(1, 1)
+			w.let() // another claim
+			w.no()
+		},
+		"ranges in no order are ended as a whole": func(w world) {
+			a := w.let(span(600, 100), span(100, 100))
+			w.let(span(650, 350))
+			if n := a.Left(600, 10); n != 0 {
+				w.t.Errorf("%d bytes may still go out", n)
+			}
+			w.out(1, 0)
+		},
+		"a look is no download": func(w world) {
+			for range 10 {
+				a := w.let(span(0, 10))
+				w.end(a, span(0, 10))
+				w.out(0, 0)
+			}
+			w.end(w.let(span(0, 10)), span(0, 10)) // no file is put together from looks
+			w.out(1, 0)
+		},
+		"to ask is no download": func(w world) {
+			ask := transfer.Fetch{Transfer: w.load(w.tr), File: w.f, Size: 1000, Holder: "bob"}
+			for range 3 {
+				dl, err := w.Begin(w.ctx, ask)
+				w.must(err)
+				w.must(w.End(w.ctx, dl, nil))
+			}
+			w.out(0, 0)
+			w.end(w.let(), span(0, 1000))
+			w.end(w.let(), span(0, 1000))
+			_, err := w.Begin(w.ctx, ask)
+			w.fails(err, "downloads_used")
+		},
+		"what is under way for more than a day": func(w world) {
+			a := w.let()
+			w.pass(30 * time.Hour)
+			w.let()
+			w.no() // it has not returned
+			w.end(a, span(0, 1000))
+			w.out(2, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBothDesks(t, func(t *testing.T, d *desk) {
+				tr, f := d.ready(transfer.Form{MaxDownloads: 2}, 1000)
+				run(world{
+					desk: d, tr: tr, f: f,
+					let: func(spans ...transfer.Span) *transfer.Download {
+						t.Helper()
+						dl, err := d.fetch(tr, f, "bob", spans...)
+						d.must(err)
+						return dl
+					},
+					no: func(spans ...transfer.Span) error {
+						t.Helper()
+						_, err := d.fetch(tr, f, "bob", spans...)
+						d.fails(err, "downloads_used")
+						return err
+					},
+					end: func(dl *transfer.Download, spans ...transfer.Span) {
+						t.Helper()
+						d.must(d.End(d.ctx, dl, spans))
+					},
+					out: func(claimed, downloads int) {
+						t.Helper()
+						if got := d.load(tr); got.Claimed != claimed || got.Downloads != downloads {
+							t.Errorf("%d claimed, %d downloads; want %d and %d", got.Claimed, got.Downloads, claimed, downloads)
+						}
+					},
+				})
+			})
+		})
+	}
+}
+
+// What a node had under way when it died is not under way when it has started again. Other
+// nodes do not know; who goes on by a range goes on there, too.
+func TestClaimsOfADeadNode(t *testing.T) {
 	onBothDesks(t, func(t *testing.T, d *desk) {
 		tr, f := d.ready(transfer.Form{MaxDownloads: 1}, 1000)
+		d.Node = "one"
 		_, err := d.fetch(tr, f, "bob")
 		d.must(err)
 		_, err = d.fetch(tr, f, "carol")
 		d.fails(err, "downloads_used")
-		d.wait(25 * time.Hour)
-		_, err = d.fetch(tr, f, "bob") // whose it was, though no sweep came by
+		d.restart()
+		d.Node = "two"
+		_, err = d.fetch(tr, f, "bob")
+		d.fails(err, "downloads_used")
+		dl, err := d.fetch(tr, f, "bob", transfer.Span{Off: 400, N: 600})
 		d.must(err)
+		d.must(d.End(d.ctx, dl, nil))
+		d.Node = "one"
+		dl, err = d.fetch(tr, f, "bob")
+		d.must(err)
+		d.must(d.End(d.ctx, dl, nil))
+		d.must(ignore(d.fetch(tr, f, "carol")))
+		d.restart()
+		d.Node = "one"
 		d.pass(25 * time.Hour)
-		_, err = d.fetch(tr, f, "carol")
-		d.must(err)
+		d.must(ignore(d.fetch(tr, f, "bob")))
 	})
 }
 

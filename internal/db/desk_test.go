@@ -93,14 +93,22 @@ func openDesk(t *testing.T, url string) *desk {
 	d.ids = id.NewSource(d.now)
 	d.blobs = blob.WithRows(files, database)
 	log := slog.New(slog.DiscardHandler)
-	ring, err := keyring.New(bytes.Repeat([]byte("s"), 32))
-	d.must(err)
 	d.uploads = upload.NewService(database, d.blobs, d.ids, d.now, upload.Limits{MaxFile: 1 << 30})
-	d.Desk = transfer.NewDesk(database, d.uploads, plainText{}, ring, d.ids, d.now, transfer.DeskLimits{
-		MaxFiles: 20, Quiet: quiet, Keep: keep, Recent: 5 * time.Minute,
-	})
 	d.shares = share.NewService(database, d.blobs, d.now, share.Limits{Keep: keep, Memory: 30 * day, Orphan: time.Hour}, log)
 	d.plain = transfer.NewService(database, database, d.uploads, d.ids, d.now, transfer.Limits{MaxFiles: 10, Keep: 7 * day})
+	d.restart()
+	d.must(database.Enqueue(d.ctx, append(d.shares.Jobs(), d.Jobs()...)...))
+	d.alice = d.account(0)
+	return d
+}
+
+// restart makes a new Desk, which knows nothing of what the one before had under way.
+func (d *desk) restart() {
+	ring, err := keyring.New(bytes.Repeat([]byte("s"), 32))
+	d.must(err)
+	d.Desk = transfer.NewDesk(d.db, d.uploads, plainText{}, ring, d.ids, d.now, transfer.DeskLimits{
+		MaxFiles: 20, Quiet: quiet, Keep: keep, Recent: 5 * time.Minute,
+	})
 	handlers := d.shares.Handlers()
 	for kind, h := range d.Handlers() {
 		handlers[kind] = h
@@ -115,10 +123,7 @@ func openDesk(t *testing.T, url string) *desk {
 			return nil
 		}
 	}
-	d.runner = job.NewRunner(database, handlers, d.now, log)
-	d.must(database.Enqueue(d.ctx, append(d.shares.Jobs(), d.Jobs()...)...))
-	d.alice = d.account(0)
-	return d
+	d.runner = job.NewRunner(d.db, handlers, d.now, slog.New(slog.DiscardHandler))
 }
 
 func (d *desk) now() time.Time {

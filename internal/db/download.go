@@ -1,8 +1,10 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,14 +12,15 @@ import (
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
+	"github.com/ferry-server/ferry/internal/upload"
 )
 
-const recordColumns = `d.key, d.home, d.item, d.holder, d.recipient, d.at, d.bytes, d.spans, d.whole_at, d.address, d.agent`
+const recordColumns = `d.key, d.home, d.item, d.holder, d.claim, d.recipient, d.at, d.bytes, d.spans, d.whole_at, d.address, d.agent`
 
 // recordDest gives where recordColumns go.
 func recordDest(r *transfer.Record) []any {
 	return []any{
-		&r.Key, &r.Home, &r.Item, &r.Holder, &r.Recipient, intoTime(&r.At), &r.Bytes, intoSpans(&r.Spans), intoTime(&r.WholeAt),
+		&r.Key, &r.Home, &r.Item, &r.Holder, &r.Claim, &r.Recipient, intoTime(&r.At), &r.Bytes, intoSpans(&r.Spans), intoTime(&r.WholeAt),
 		&r.Address, &r.Agent,
 	}
 }
@@ -50,69 +53,106 @@ func spansText(spans transfer.Spans) string {
 	return b.String()
 }
 
-// A claimRow is a claim as it is stored.
-type claimRow struct {
-	transfer.Claim
-	at, until time.Time
+// Answers of a claim are stored as "key item node spans", one on a line; what is empty is "-".
+
+func intoAnswers(to *[]transfer.Answer) into {
+	return func(src any) error {
+		*to = nil
+		text, _ := src.(string)
+		for line := range strings.Lines(text) {
+			words := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
+			if len(words) != 4 {
+				return fmt.Errorf("answer %q is none", line)
+			}
+			a := transfer.Answer{Key: words[0], Item: upload.Key(unDash(words[1])), Node: unDash(words[2])}
+			if err := intoSpans(&a.Spans)(words[3]); err != nil {
+				return err
+			}
+			*to = append(*to, a)
+		}
+		return nil
+	}
 }
 
-// claimOf loads a holder's claim on a transfer that is locked; nil if there is none.
-func claimOf(t tx, home share.Key, holder string) (c *claimRow, err error) {
+func answersText(all []transfer.Answer) string {
+	var b strings.Builder
+	for _, a := range all {
+		fmt.Fprintf(&b, "%s %s %s %s\n", a.Key, cmp.Or(string(a.Item), "-"), cmp.Or(a.Node, "-"), spansText(a.Spans))
+	}
+	return b.String()
+}
+
+func unDash(s string) string {
+	if s == "-" {
+		return ""
+	}
+	return s
+}
+
+const claimColumns = `c.key, c.at, c.until, c.bytes, c.used, c.answers`
+
+func claimDest(c *transfer.Claim) []any {
+	return []any{&c.Key, intoTime(&c.At), intoTime(&c.Until), &c.Bytes, intoBool(&c.Used), intoAnswers(&c.Answers)}
+}
+
+// claimOf loads a claim on a transfer that is locked; nil if it is gone.
+func claimOf(t tx, key string) (c *transfer.Claim, err error) {
 	err = t.query(func(row scan) error {
-		c = new(claimRow)
-		return row(intoTime(&c.at), intoTime(&c.until), &c.Live, &c.Bytes, intoBool(&c.Used))
-	}, `select at, until, live, bytes, used from claims where home = $1 and holder = $2`, home, holder)
+		c = new(transfer.Claim)
+		return row(claimDest(c)...)
+	}, `select `+claimColumns+` from claims c where c.key = $1`, key)
 	return c, err
 }
 
+// mostClaims bounds how many claims of one holder are looked at: those behind one
+// address may be many.
+const mostClaims = 100
+
 // ClaimDownload implements transfer.DeskStore.
 func (d *DB) ClaimDownload(
-	ctx context.Context, home share.Key, holder, item string, now, until time.Time,
-) (claimed bool, err error) {
+	ctx context.Context, home share.Key, holder string, item upload.Key, choose func(left int, all []*transfer.Claim) (*transfer.Claim, error),
+) (limited bool, err error) {
 	err = d.write(ctx, func(t tx) error {
-		s, err := lockShare(t, `s.key = $1`, home)
+		tr, err := lockTransfer(t, `s.key = $1`, home)
 		if err != nil {
 			return err
 		}
-		if claimed = s.MaxDownloads > 0; !claimed {
+		if limited = tr.MaxDownloads > 0; !limited {
 			return nil
 		}
-		c, err := claimOf(t, home, holder)
+		var all []*transfer.Claim
+		err = t.query(func(row scan) error {
+			c := new(transfer.Claim)
+			all = append(all, c)
+			return row(append(claimDest(c), intoBool(&c.Done))...)
+		}, `
+			select `+claimColumns+`, case when exists (
+				select 1 from downloads d where d.home = c.home and d.item = $3 and d.holder = c.holder and d.claim = c.key and d.whole_at > 0
+			) then 1 else 0 end
+			from claims c where c.home = $1 and c.holder = $2 order by c.key desc limit $4 + 0`, home, holder, item, mostClaims)
 		if err != nil {
 			return err
 		}
-		if c != nil && c.until.After(now) {
-			done := false
-			err := t.query(func(scan) error {
-				done = true
-				return nil
-			}, `
-				select key from downloads
-				where home = $1 and item = $2 and holder = $3 and whole_at > 0 and whole_at >= $4 limit 1`, home, item, holder, c.at)
-			if err != nil {
-				return err
-			}
-			if !done {
-				t.exec(`update claims set live = live + 1 where home = $1 and holder = $2`, home, holder)
-				return nil
-			}
+		c, err := choose(tr.MaxDownloads-tr.Claimed, all)
+		if err != nil || c == nil {
+			return err
 		}
-		if c == nil || c.Used { // one that ended unused and was not swept yet is taken again
-			t.must(fault.New(fault.Gone, "downloads_used", "it has been downloaded as often as it may be"),
-				`update shares set claimed = claimed + 1 where key = $1 and claimed < max_downloads`, home)
+		if slices.Contains(all, c) {
+			t.exec(`update claims set at = $1, until = $2, bytes = $3, used = $4, answers = $5 where key = $6`,
+				c.At, c.Until, c.Bytes, c.Used, answersText(c.Answers), c.Key)
+			return nil
 		}
-		t.exec(`
-			insert into claims (home, holder, at, until, live, bytes, used) values ($1, $2, $3, $4, 1, 0, 0)
-			on conflict (home, holder) do update set at = excluded.at, until = excluded.until, live = 1, bytes = 0, used = 0`,
-			home, holder, now, until)
+		t.exec(`update shares set claimed = claimed + 1 where key = $1`, home)
+		t.exec(`insert into claims (key, home, holder, at, until, bytes, used, answers) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			c.Key, home, holder, c.At, c.Until, c.Bytes, c.Used, answersText(c.Answers))
 		return nil
 	})
-	return claimed, err
+	return limited, err
 }
 
 // EndDownload implements transfer.DeskStore.
 func (d *DB) EndDownload(
-	ctx context.Context, r transfer.Record, claimed bool, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
+	ctx context.Context, r transfer.Record, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
 ) error {
 	return d.write(ctx, func(t tx) error {
 		if clause := t.lock(" for update"); clause != "" && r.Item != "" {
@@ -128,24 +168,21 @@ func (d *DB) EndDownload(
 			return row(recordDest(&rec)...)
 		}, `
 			select `+recordColumns+` from downloads d
-			where d.home = $1 and d.item = $2 and d.holder = $3 and d.whole_at = 0 and d.holder <> ''`, r.Home, r.Item, r.Holder)
+			where d.home = $1 and d.item = $2 and d.holder = $3 and d.claim = $4 and d.whole_at = 0 and d.holder <> ''`,
+			r.Home, r.Item, r.Holder, r.Claim)
 		if err != nil {
 			return err
 		}
-		var row *claimRow
 		var claim *transfer.Claim
-		if claimed {
-			if row, err = claimOf(t, r.Home, r.Holder); err != nil {
+		if r.Claim != "" {
+			if claim, err = claimOf(t, r.Claim); err != nil {
 				return err
 			}
-		}
-		if row != nil {
-			claim = &row.Claim
 		}
 		before, had := tr.Sending, rec.Bytes
 		jobs := change(tr, &rec, claim)
 		if claim != nil {
-			saveClaim(t, &r, claim)
+			saveClaim(t, r.Home, claim)
 		}
 		whole := !rec.WholeAt.IsZero()
 		switch {
@@ -154,9 +191,9 @@ func (d *DB) EndDownload(
 				rec.Bytes, spansText(rec.Spans), rec.WholeAt, rec.Address, rec.Agent, rec.Key)
 		case whole || rec.Bytes > had:
 			t.exec(`
-				insert into downloads (key, home, item, holder, recipient, at, bytes, spans, whole_at, address, agent)
-				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-				rec.Key, rec.Home, rec.Item, rec.Holder, rec.Recipient, rec.At, rec.Bytes, spansText(rec.Spans), rec.WholeAt,
+				insert into downloads (key, home, item, holder, claim, recipient, at, bytes, spans, whole_at, address, agent)
+				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+				rec.Key, rec.Home, rec.Item, rec.Holder, rec.Claim, rec.Recipient, rec.At, rec.Bytes, spansText(rec.Spans), rec.WholeAt,
 				rec.Address, rec.Agent)
 		}
 		if whole && rec.Item != "" {
@@ -173,14 +210,16 @@ func (d *DB) EndDownload(
 	})
 }
 
-func saveClaim(t tx, r *transfer.Record, c *transfer.Claim) {
-	if c.Gone {
-		t.exec(`delete from claims where home = $1 and holder = $2`, r.Home, r.Holder)
-		t.exec(`update shares set claimed = claimed - 1 where key = $1 and claimed > 0`, r.Home)
+func saveClaim(t tx, home share.Key, c *transfer.Claim) {
+	if !c.Gone {
+		t.exec(`update claims set until = $1, bytes = $2, used = $3, answers = $4 where key = $5`,
+			c.Until, c.Bytes, c.Used, answersText(c.Answers), c.Key)
 		return
 	}
-	t.exec(`update claims set live = $1, bytes = $2, used = $3 where home = $4 and holder = $5`,
-		c.Live, c.Bytes, c.Used, r.Home, r.Holder)
+	t.exec(`delete from claims where key = $1`, c.Key)
+	if !c.Used {
+		t.exec(`update shares set claimed = claimed - 1 where key = $1 and claimed > 0`, home)
+	}
 }
 
 // DownloadRecords implements transfer.DeskStore.
@@ -195,7 +234,7 @@ func (d *DB) DownloadRecords(ctx context.Context, home share.Key, after string, 
 
 // SweepDownloads implements transfer.DeskStore, each row in a transaction of its
 // own: nobody waits for it.
-func (d *DB) SweepDownloads(ctx context.Context, tries, records, claims time.Time, n int) (more bool, err error) {
+func (d *DB) SweepDownloads(ctx context.Context, tries, records, claims time.Time, n int, expire func(*transfer.Claim)) (more bool, err error) {
 	for _, s := range []struct {
 		sql    string
 		before time.Time
@@ -209,8 +248,8 @@ func (d *DB) SweepDownloads(ctx context.Context, tries, records, claims time.Tim
 			t.exec(`update downloads set holder = '', address = '' where key = $1`, row[0])
 			return nil
 		}},
-		{`select home, holder from claims where until <= $1 order by until limit $2 + 0`, claims, func(t tx, row [2]string) error {
-			return dropClaim(t, share.Key(row[0]), row[1], claims)
+		{`select key, home from claims where until <= $1 order by until limit $2 + 0`, claims, func(t tx, row [2]string) error {
+			return expireClaim(t, row[0], share.Key(row[1]), claims, expire)
 		}},
 	} {
 		var rows [][2]string
@@ -232,21 +271,16 @@ func (d *DB) SweepDownloads(ctx context.Context, tries, records, claims time.Tim
 	return more, nil
 }
 
-// dropClaim ends a claim whose time is over.
-func dropClaim(t tx, home share.Key, holder string, now time.Time) error {
+func expireClaim(t tx, key string, home share.Key, now time.Time, expire func(*transfer.Claim)) error {
 	_, err := lockShare(t, `s.key = $1`, home) // its holder may be taking it again
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
-	c, err := claimOf(t, home, holder)
-	if err != nil || c == nil || c.until.After(now) {
+	c, err := claimOf(t, key)
+	if err != nil || c == nil || c.Until.After(now) {
 		return err
 	}
-	c.Gone = !c.Used
-	if c.Used {
-		t.exec(`delete from claims where home = $1 and holder = $2`, home, holder)
-		return nil
-	}
-	saveClaim(t, &transfer.Record{Home: home, Holder: holder}, &c.Claim)
+	expire(c)
+	saveClaim(t, home, c)
 	return nil
 }

@@ -145,9 +145,15 @@ func (w world) changes() map[string]func() error {
 	})
 	w.must(err)
 	record := transfer.Record{Key: w.ids.Key(), Home: limited.Key, Item: lf[0].Key, Holder: "holder", At: now}
-	_, err = w.ClaimDownload(w.ctx, limited.Key, "holder", string(lf[0].Key), now, now.Add(time.Hour))
+	claim := func(key string) func(int, []*transfer.Claim) (*transfer.Claim, error) {
+		return func(int, []*transfer.Claim) (*transfer.Claim, error) {
+			return &transfer.Claim{Key: key, At: now, Until: now.Add(time.Hour), Answers: []transfer.Answer{{Key: "a" + key, Spans: transfer.Spans{{Off: 0, N: 9}}}}}, nil
+		}
+	}
+	_, err = w.ClaimDownload(w.ctx, limited.Key, "holder", lf[0].Key, claim("claim"))
 	w.must(err)
-	w.must(w.EndDownload(w.ctx, record, true, func(_ *transfer.Transfer, r *transfer.Record, _ *transfer.Claim) []job.Job {
+	record.Claim = "claim"
+	w.must(w.EndDownload(w.ctx, record, func(_ *transfer.Transfer, r *transfer.Record, _ *transfer.Claim) []job.Job {
 		r.Bytes, r.Spans = 4, transfer.Spans{{Off: 0, N: 4}}
 		return nil
 	}))
@@ -214,11 +220,11 @@ func (w world) changes() map[string]func() error {
 		"CountPasswordTry":   func() error { return w.CountPasswordTry(w.ctx, sent.Key, "guesser", now, now.Add(-time.Hour), 10) },
 		"ForgivePasswordTry": func() error { return w.ForgivePasswordTry(w.ctx, sent.Key, "guesser") },
 		"ClaimDownload": func() error {
-			_, err := w.ClaimDownload(w.ctx, limited.Key, "another", "", now, now.Add(time.Hour))
+			_, err := w.ClaimDownload(w.ctx, limited.Key, "another", "", claim("other"))
 			return err
 		},
 		"EndDownload": func() error {
-			return w.EndDownload(w.ctx, record, true, func(t *transfer.Transfer, r *transfer.Record, c *transfer.Claim) []job.Job {
+			return w.EndDownload(w.ctx, record, func(t *transfer.Transfer, r *transfer.Record, c *transfer.Claim) []job.Job {
 				r.WholeAt, r.Spans = now, nil
 				t.Downloads++
 				t.Noticed++

@@ -35,6 +35,10 @@ type Item struct {
 	// Sent, if not nil, is called once for each answer that began to carry
 	// bytes, after the last of them, also when it broke off.
 	Sent func(Sent)
+
+	// left, if not nil, is asked before each step how many of n bytes from off may
+	// still go out; at the first that may not the answer is broken off.
+	left func(off, n int64) int64
 }
 
 // Sent is what became of an answer.
@@ -96,6 +100,7 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 		maps.Copy(w.Header(), a.header)
 		w.WriteHeader(a.status)
 	})
+	o.left = it.left
 	if r.Method == http.MethodHead || len(a.spans) == 0 {
 		return o.start()
 	}
@@ -118,7 +123,7 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 // write writes all spans of a. What was sent of them is told with an error too.
 func (a answer) write(ctx context.Context, o *out, from blob.Store, src Source) (sent Sent, err error) {
 	for i, want := range a.spans {
-		o.lead, o.body = a.frames[i], 0
+		o.lead, o.at, o.body = a.frames[i], want.Off, 0
 		err := src.WriteRange(ctx, o, from, want.Off, want.N)
 		if o.body > 0 {
 			sent.Spans = append(sent.Spans, Span{want.Off, o.body})

@@ -31,8 +31,11 @@ type out struct {
 	sender
 	renewed time.Time
 
+	left func(off, n int64) int64 // Item.left
+
 	lead     []byte // goes out before the next byte of the body
-	body     int64  // bytes of the body that were handed over
+	at       int64  // of the item: where the span begins
+	body     int64  // bytes of the span that were handed over
 	begun    bool
 	peerGone bool
 }
@@ -79,9 +82,38 @@ func (o *out) Write(p []byte) (int, error) {
 	if err := o.start(); err != nil {
 		return 0, err
 	}
-	n, err := o.write(p)
-	o.body += int64(n)
-	return n, err
+	return o.writeBody(p)
+}
+
+// errEnded is why an answer ends early of which the client fetches the rest otherwise.
+var errEnded = errors.New("deliver: the rest is fetched otherwise")
+
+// may tells how many of the next n bytes of the body may go out, and errEnded if they are
+// none.
+func (o *out) may(n int64) (int64, error) {
+	if o.left == nil || n == 0 {
+		return n, nil
+	}
+	if n = o.left(o.at+o.body, n); n > 0 {
+		return n, nil
+	}
+	o.peerGone = true
+	return 0, errEnded
+}
+
+func (o *out) writeBody(p []byte) (wrote int, err error) {
+	for err == nil && len(p) > 0 {
+		var may int64
+		if may, err = o.may(int64(len(p))); err != nil {
+			break
+		}
+		var n int
+		n, err = o.write(p[:may])
+		o.body += int64(n)
+		wrote += n
+		p = p[n:]
+	}
+	return wrote, err
 }
 
 func (o *out) write(p []byte) (int, error) {
@@ -119,7 +151,10 @@ func (o *out) ReadFrom(src io.Reader) (int64, error) {
 	var sum int64
 	for limited.N > 0 {
 		o.renew()
-		step := min(o.step, limited.N)
+		step, err := o.may(min(o.step, limited.N))
+		if err != nil {
+			return sum, err
+		}
 		n, err := o.kernel.ReadFrom(&io.LimitedReader{R: limited.R, N: step})
 		sum += n
 		o.body += n
@@ -139,9 +174,8 @@ func (o *out) copy(src io.Reader) (int64, error) {
 	for {
 		n, err := io.ReadFull(src, buf[:])
 		if n > 0 {
-			wrote, err := o.write(buf[:n])
+			wrote, err := o.writeBody(buf[:n])
 			sum += int64(wrote)
-			o.body += int64(wrote)
 			if err != nil {
 				return sum, err
 			}

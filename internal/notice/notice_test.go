@@ -140,7 +140,7 @@ func (o *office) to(t *transfer.Transfer) []*transfer.Recipient {
 func (o *office) fetch(t *transfer.Transfer, by *transfer.Recipient, f *upload.File) {
 	o.t.Helper()
 	o.clock = o.clock.Add(time.Minute)
-	d, err := o.Begin(o.ctx, transfer.Fetch{Transfer: t, Recipient: by, File: f, Size: 2, Holder: "x", Address: "192.0.2.1"})
+	d, err := o.Begin(o.ctx, transfer.Fetch{Transfer: t, Recipient: by, File: f, Size: 2, Spans: []transfer.Span{{N: 2}}, Holder: "x", Address: "192.0.2.1"})
 	o.must(err)
 	o.must(o.End(o.ctx, d, []transfer.Span{{Off: 0, N: 2}}))
 }

@@ -159,6 +159,9 @@ func (c *aheadConn) fill() error {
 	return nil
 }
 
+// NetConn gives the socket, as tls.Conn's does.
+func (c *aheadConn) NetConn() net.Conn { return c.Conn }
+
 func (c *aheadConn) giveBack() {
 	if c.buf != nil {
 		c.buffers.put(c.buf)

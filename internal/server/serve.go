@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"github.com/ferry-server/ferry/internal/deliver"
 )
 
 // Limits of a connection. There is none for a whole request: an upload may take
@@ -90,6 +92,7 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader - headerSlop,
+		ConnContext:       deliver.WithConn,
 		// What net/http has to say is about peers that do not speak TLS or HTTP:
 		// on the open internet, that is all day.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

@@ -460,20 +460,21 @@ func (w *world) fetch(ctx context.Context, n *node, x *sent, f *upload.File, t *
 	if err != nil {
 		return err
 	}
+	size := f.Size
+	if w.one(4) {
+		size = w.rand.Int64N(size + 1)
+	}
 	var dl *transfer.Download
 	if t != nil {
 		dl, err = n.desk.Begin(ctx, transfer.Fetch{
-			Transfer: t, Recipient: to, File: f, Size: f.Size, Holder: fmt.Sprint("holder", w.rand.IntN(3)), Address: "192.0.2.7",
+			Transfer: t, Recipient: to, File: f, Size: f.Size, Spans: []transfer.Span{{Off: 0, N: size}},
+			Holder: fmt.Sprint("holder", w.rand.IntN(3)), Address: "192.0.2.7",
 		})
 		if err != nil {
 			return err
 		}
 	}
 	var out bytes.Buffer
-	size := f.Size
-	if w.one(4) {
-		size = w.rand.Int64N(size + 1)
-	}
 	_, err = blob.Copy(ctx, &out, n.blobs, c, 0, size)
 	if err == nil {
 		w.book.seen(x, f, out.Bytes())

@@ -320,14 +320,16 @@ func (s *store) ChangeFile(ctx context.Context, fid upload.ID, change func(*uplo
 }
 
 func (s *store) EndDownload(
-	ctx context.Context, r transfer.Record, claimed bool, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
+	ctx context.Context, r transfer.Record, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
 ) error {
-	return s.after("EndDownload", s.Model.EndDownload(ctx, r, claimed, change))
+	return s.after("EndDownload", s.Model.EndDownload(ctx, r, change))
 }
 
-func (s *store) ClaimDownload(ctx context.Context, home share.Key, holder, item string, now, until time.Time) (bool, error) {
-	claimed, err := s.Model.ClaimDownload(ctx, home, holder, item, now, until)
-	return after(s, "ClaimDownload", claimed, err)
+func (s *store) ClaimDownload(
+	ctx context.Context, home share.Key, holder string, item upload.Key, choose func(int, []*transfer.Claim) (*transfer.Claim, error),
+) (bool, error) {
+	limited, err := s.Model.ClaimDownload(ctx, home, holder, item, choose)
+	return after(s, "ClaimDownload", limited, err)
 }
 
 func (s *store) PutPart(ctx context.Context, file upload.Key, number int, change func(*upload.File, *upload.Part) (*upload.NewPart, error)) error {

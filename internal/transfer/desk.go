@@ -109,15 +109,20 @@ type Desk struct {
 	now    func() time.Time
 	limits DeskLimits
 
+	// Node tells what this server has under way from what others of the same database
+	// have. It is the same after a restart; empty where there is no other.
+	Node string
+
 	mu    sync.Mutex
-	lanes map[string]*lane // of the requests that bring parts
+	lanes map[string]*lane     // of the requests that bring parts
+	live  map[string]*Download // under claims, by the keys of their answers
 }
 
 // NewDesk makes a Desk.
 func NewDesk(
 	s DeskStore, u *upload.Service, h account.Hasher, ring *keyring.Ring, ids *id.Source, now func() time.Time, l DeskLimits,
 ) *Desk {
-	return &Desk{store: s, upload: u, hasher: h, ring: ring, ids: ids, now: now, limits: l, lanes: map[string]*lane{}}
+	return &Desk{store: s, upload: u, hasher: h, ring: ring, ids: ids, now: now, limits: l, lanes: map[string]*lane{}, live: map[string]*Download{}}
 }
 
 // A Form is a transfer to be handed in.

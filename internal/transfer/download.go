@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -15,29 +16,28 @@ import (
 )
 
 type downloadStore interface {
-	// ClaimDownload lets the holder fetch the item of a transfer that has a limit, before
-	// the first byte. A claim of theirs that lives, and under which the item has
-	// not been fetched whole, serves again; else a new one is taken by a
-	// conditional update, and lives until then: Gone "downloads_used" when all are
-	// out. Of a transfer without limit nothing is claimed: the answer is false.
-	ClaimDownload(ctx context.Context, home share.Key, holder, item string, now, until time.Time) (bool, error)
+	// ClaimDownload runs choose with the latest claims of the holder on a transfer that
+	// has a limit, at least a hundred if there are as many, and with how many are not out;
+	// and saves the claim that it gives, nil for none: a new one is out then. Of a
+	// transfer without limit nothing is chosen: the answer is false.
+	ClaimDownload(ctx context.Context, home share.Key, holder string, item upload.Key, choose func(left int, all []*Claim) (*Claim, error)) (limited bool, err error)
 
-	// EndDownload loads the transfer, the record of this holder and item that is not
-	// whole yet (a new one with the given values if there is none), and their
-	// claim, nil where there is none; runs change on them; and saves the record,
+	// EndDownload loads the transfer, the record of this holder, item and claim that is
+	// not whole yet (a new one with the given values if there is none), and the claim,
+	// nil where there is none; runs change on them; and saves the record,
 	// the claim, what change counted on the transfer, and the jobs. A record that
 	// became whole is counted on its file and recipient. A claim that change let
 	// go is dropped.
-	EndDownload(ctx context.Context, r Record, claimed bool, change func(*Transfer, *Record, *Claim) []job.Job) error
+	EndDownload(ctx context.Context, r Record, change func(*Transfer, *Record, *Claim) []job.Job) error
 
 	// DownloadRecords gives up to n records of a transfer after the given key.
 	DownloadRecords(ctx context.Context, home share.Key, after string, n int) ([]*Record, error)
 
 	// SweepDownloads forgets up to n password tries begun before the first moment, whose
-	// and from where records are that were begun before the second, and claims
-	// that ended before the third: one under which nothing was fetched whole
-	// returns. More tells that there is more to do.
-	SweepDownloads(ctx context.Context, tries, records, claims time.Time, n int) (more bool, err error)
+	// and from where records are that were begun before the second, and runs expire on
+	// claims that ended before the third: it lets them go, or prolongs them. More
+	// tells that there is more to do.
+	SweepDownloads(ctx context.Context, tries, records, claims time.Time, n int, expire func(*Claim)) (more bool, err error)
 	// SweepDays forgets how many transfers were made on up to n days of accounts,
 	// of those before the day of the moment.
 	SweepDays(ctx context.Context, before time.Time, n int) (more bool, err error)
@@ -50,6 +50,7 @@ type Record struct {
 	Home      share.Key
 	Item      upload.Key // empty: all files as an archive
 	Holder    string
+	Claim     string       // its key; empty: there is no limit
 	Recipient RecipientKey // empty: by the common link
 	At        time.Time    // when it was begun
 	Bytes     int64        // that arrived, some perhaps twice
@@ -59,18 +60,7 @@ type Record struct {
 	Agent     string
 }
 
-// A Claim is a download that was promised of a transfer that has a limit.
-type Claim struct {
-	Live  int   // answers under way
-	Bytes int64 // that arrived
-	Used  bool  // something arrived whole: it does not return
-	Gone  bool  // set to let it return at once
-}
-
 const (
-	// claimLife is how long a claim stays its holder's: who missed the last byte
-	// can go on until then.
-	claimLife = 24 * time.Hour
 	// RecordLife is how long addresses are kept.
 	RecordLife = 14 * 24 * time.Hour
 	// tryWindow and tryMost bound the passwords that are tried at one link from
@@ -85,6 +75,7 @@ type Fetch struct {
 	Recipient *Recipient   // whose link it came by; nil: the common one
 	File      *upload.File // nil: the archive
 	Size      int64        // of the item
+	Spans     []Span       // that are to go out; none: it is only asked whether they could
 	Holder    string       // what tells one client from another: a cookie, or address and link
 	Address   string
 	Agent     string
@@ -98,9 +89,10 @@ type Fetch struct {
 type Download struct {
 	record  Record
 	size    int64
-	own     bool
-	silent  bool
-	claimed bool
+	answer  Answer
+	address string
+	silent  bool         // it counts nowhere
+	until   atomic.Int64 // of the item; it ends there
 }
 
 // Begin decides whether the bytes may go out, before the first of them: on every
@@ -112,7 +104,7 @@ func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 	if err := t.Visible(now); err != nil {
 		return nil, err
 	}
-	dl := &Download{size: f.Size, own: f.Own, record: Record{
+	dl := &Download{size: f.Size, address: f.Address, silent: f.Own || len(f.Spans) == 0, record: Record{
 		Home: t.Key, Holder: digest("holder", string(t.Key), f.Holder), At: now, Address: Shorten(f.Address), Agent: clean(f.Agent),
 	}}
 	if f.File != nil {
@@ -130,20 +122,22 @@ func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 	if f.Recipient != nil && f.Recipient.Home == t.Key {
 		dl.record.Recipient = f.Recipient.Key
 	}
+	dl.until.Store(unbounded)
 	if f.Own {
 		return dl, nil
 	}
 	if t.Locked && !opens(d.ring, t, f.Pass) {
 		return nil, passwordRequired()
 	}
-	dl.silent = f.Untracked && t.MaxDownloads == 0
-	if t.MaxDownloads > 0 {
+	limited := t.MaxDownloads > 0
+	if limited {
+		dl.answer = Answer{Key: d.ids.Key(), Item: dl.record.Item, Spans: f.Spans, Node: d.Node}
 		var err error
-		dl.claimed, err = d.store.ClaimDownload(ctx, t.Key, dl.record.Holder, string(dl.record.Item), now, now.Add(claimLife))
-		if err != nil {
+		if limited, err = d.claim(ctx, dl); err != nil {
 			return nil, err
 		}
 	}
+	dl.silent = dl.silent || f.Untracked && !limited
 	return dl, nil
 }
 
@@ -156,11 +150,21 @@ func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
 	for _, s := range arrived {
 		n += s.N
 	}
-	if dl.own || dl.silent || n == 0 && dl.size > 0 && !dl.claimed {
+	if dl.silent || n == 0 && dl.size > 0 && r.Claim == "" {
 		return nil
 	}
+	if r.Claim != "" {
+		defer d.untrack(dl)
+	}
+	mayLook := false
+	if r.Claim != "" {
+		var err error
+		if mayLook, err = d.mayLook(ctx, dl, n); err != nil {
+			return err
+		}
+	}
 	r.Key = d.ids.Key()
-	return d.store.EndDownload(ctx, r, dl.claimed, func(t *Transfer, r *Record, c *Claim) []job.Job {
+	return d.store.EndDownload(ctx, r, func(t *Transfer, r *Record, c *Claim) []job.Job {
 		r.Bytes += n
 		r.Spans = r.Spans.add(arrived)
 		whole := r.Spans.cover(dl.size)
@@ -169,10 +173,8 @@ func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
 			t.Downloads++
 		}
 		if c != nil {
-			c.Live = max(0, c.Live-1)
-			c.Bytes += n
-			c.Used = c.Used || whole
-			c.Gone = c.Live == 0 && c.Bytes == 0 && !c.Used
+			c.end(dl.answer.Key, n, whole, d.underWay)
+			c.Gone = c.Gone && (c.Bytes == 0 || mayLook && c.Bytes <= lookAt(dl.size))
 		}
 		if whole {
 			return t.notice(now)
@@ -273,7 +275,7 @@ const sweepStep = 100
 
 func (d *Desk) sweep(ctx context.Context, _ job.Job) error {
 	now := d.now()
-	more, err := d.store.SweepDownloads(ctx, now.Add(-tryWindow), now.Add(-RecordLife), now, sweepStep)
+	more, err := d.store.SweepDownloads(ctx, now.Add(-tryWindow), now.Add(-RecordLife), now, sweepStep, func(c *Claim) { d.expire(c, now) })
 	if err == nil {
 		var days bool
 		// Yesterday is kept: it may still be today on another node's clock.

@@ -1,0 +1,88 @@
+package deliver
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+type connKey struct{}
+
+// WithConn is http.Server's ConnContext: answers learn by it what became of their last
+// bytes.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+const (
+	// settleFrom is how many bytes an answer must have for anybody to wait until they
+	// have arrived; of fewer it is enough that they were written.
+	settleFrom = 64 << 10
+	// lingerTime is how long a peer that has got everything is watched of what may be
+	// downloaded only so often: one that broke off lets its kernel say so at once. Its next
+	// request on this connection ends the wait.
+	lingerTime = 500 * time.Millisecond
+)
+
+// A socketState is what a kernel knows of a connection.
+type socketState struct {
+	reset  bool // the peer threw away what it had not read
+	closed bool // the peer has ended its side in peace
+	queued int  // bytes that the peer's kernel has not acknowledged
+	unread int  // bytes that came in
+}
+
+// socketOf gives the socket under a connection, such as one of TLS; nil if there is none.
+func socketOf(ctx context.Context) syscall.RawConn {
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	for c != nil {
+		if s, ok := c.(syscall.Conn); ok {
+			raw, err := s.SyscallConn()
+			if err != nil {
+				return nil
+			}
+			return raw
+		}
+		inner, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		c = inner.NetConn()
+	}
+	return nil
+}
+
+// settle waits until the peer of r has acknowledged all that was written, and then so much
+// longer, and tells whether it has: not, if it broke off. Where the system cannot tell, it
+// has. A proxy is a peer. The wait ends after stallTime.
+func settle(r *http.Request, linger time.Duration) bool {
+	if r.ProtoMajor != 1 {
+		return true // its connection is not this answer's alone
+	}
+	raw := socketOf(r.Context())
+	if raw == nil {
+		return true
+	}
+	step, left := time.Millisecond, stallTime
+	for {
+		s, ok := lookAt(raw)
+		switch {
+		case !ok:
+			return true
+		case s.reset:
+			return false
+		case s.queued > 0:
+		case linger <= 0 || s.closed || s.unread > 0:
+			return true
+		default:
+			linger -= step
+		}
+		if left -= step; left <= 0 {
+			return false
+		}
+		time.Sleep(step)
+		step = min(2*step, 50*time.Millisecond)
+	}
+}

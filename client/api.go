@@ -47,6 +47,7 @@ type NewTransfer struct {
 	Name         string   `json:"name,omitempty"`          // of the link, as the sender wants it
 	Notify       bool     `json:"notify,omitempty"`        // letters to the sender about downloads
 	Confirm      bool     `json:"confirm,omitempty"`       // a letter to the sender once it is complete
+	Live         bool     `json:"live,omitempty"`          // people may fetch files while they come in
 }
 
 // A NewFile announces a file.
@@ -67,6 +68,7 @@ type Transfer struct {
 	Name         string     `json:"name"`
 	Locked       bool       `json:"locked"` // a password is needed
 	Notify       bool       `json:"notify"`
+	Live         bool       `json:"live"`
 	Days         int        `json:"days"`
 	MaxDownloads int        `json:"max_downloads"`
 	Downloads    int        `json:"downloads"`

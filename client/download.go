@@ -35,6 +35,7 @@ type Link struct {
 	DownloadsLeft *int       `json:"downloads_left"` // nil: no limit
 
 	c    *Client
+	name string
 	pass string
 }
 
@@ -44,8 +45,11 @@ type LinkFile struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Size  int64  `json:"size"`
-	CRC32 string `json:"crc32"` // 8 hex digits
+	CRC32 string `json:"crc32"` // 8 hex digits; empty while it is coming in
 	URL   string `json:"url"`
+
+	// Arriving is set of a file that is coming in, and can be fetched all the same.
+	Arriving bool `json:"arriving"`
 }
 
 // SplitLink gives the server's base URL and the name of a link as people are given it.
@@ -102,7 +106,7 @@ func (c *Client) Open(ctx context.Context, name, password string) (*Link, error)
 		all := append(l.Files, page.Files...)
 		pass := l.pass
 		*l = page
-		l.c, l.pass, l.Files = c, pass, all
+		l.c, l.name, l.pass, l.Files = c, name, pass, all
 		if cursor = page.Next; cursor == "" {
 			return l, nil
 		}
@@ -115,6 +119,34 @@ func (l *Link) header() http.Header {
 		h.Set("Ferry-Link-Pass", l.pass)
 	}
 	return h
+}
+
+// sumOf gives the CRC-32 of a file that was coming in when the link was opened, once all of
+// it is there.
+func (l *Link) sumOf(ctx context.Context, f *LinkFile) (string, error) {
+	for f.CRC32 == "" {
+		now := Link{}
+		for cursor := "first"; cursor != ""; cursor = now.Next {
+			q := "?limit=1000"
+			if cursor != "first" {
+				q += "&cursor=" + url.QueryEscape(cursor)
+			}
+			now = Link{}
+			if err := l.c.do(ctx, call{method: "GET", path: root + "/links/" + url.PathEscape(l.name) + q, header: l.header(), out: &now}); err != nil {
+				return "", err
+			}
+			if i := slices.IndexFunc(now.Files, func(g LinkFile) bool { return g.ID == f.ID }); i >= 0 {
+				f.CRC32 = now.Files[i].CRC32
+				break
+			}
+		}
+		if f.CRC32 == "" {
+			if err := l.c.sleep(ctx, 500*time.Millisecond); err != nil {
+				return "", err
+			}
+		}
+	}
+	return f.CRC32, nil
 }
 
 // path gives where the bytes of a file are, from the server's base URL.
@@ -276,7 +308,7 @@ func (t *target) prepare() error {
 	t.note = note{Size: t.Size, CRC32: t.CRC32}
 	if text, err := t.s.dir.ReadFile(t.Name + noteName); err == nil {
 		var was note
-		if json.Unmarshal(text, &was) == nil && was.Size == t.Size && was.CRC32 == t.CRC32 &&
+		if json.Unmarshal(text, &was) == nil && was.Size == t.Size && (was.CRC32 == t.CRC32 || was.CRC32 == "" || t.CRC32 == "") &&
 			!slices.ContainsFunc(was.Have, func(n int) bool { return n < 0 || n >= t.pieces() }) {
 			slices.Sort(was.Have)
 			was.Have = slices.Compact(was.Have)
@@ -323,7 +355,7 @@ func (p piece) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.keep(p.n)
+	return p.keep(ctx, p.n)
 }
 
 func (p piece) fetchRest(ctx context.Context, got *int64) error {
@@ -389,7 +421,7 @@ func (w *writer) Write(b []byte) (int, error) {
 }
 
 // keep notes a piece once it is on the disk, and gives the file its name once all are.
-func (t *target) keep(n int) error {
+func (t *target) keep(ctx context.Context, n int) error {
 	if t.pieces() > 1 { // what is one piece is fetched anew as a whole
 		if err := t.file.Sync(); err != nil {
 			return err
@@ -405,9 +437,13 @@ func (t *target) keep(n int) error {
 		}
 		return t.write(text)
 	}
+	want, err := t.s.l.sumOf(ctx, &t.LinkFile)
+	if err != nil {
+		return err
+	}
 	if sum, err := t.sum(t.Name + partName); err != nil {
 		return err
-	} else if sum != t.CRC32 {
+	} else if sum != want {
 		t.note.Have = nil
 		_ = t.s.dir.Remove(t.Name + noteName)
 		return errors.New("the bytes that arrived are not those that were sent: start anew")
@@ -449,6 +485,9 @@ func (l *Link) WriteTo(ctx context.Context, out io.Writer, f LinkFile) error {
 	}
 	sum := crc32.NewIEEE()
 	got, err := l.stream(ctx, io.MultiWriter(out, sum), at)
+	if err == nil {
+		_, err = l.sumOf(ctx, &f)
+	}
 	if err == nil && (got != f.Size || fmt.Sprintf("%08x", sum.Sum32()) != f.CRC32) {
 		err = errors.New("the bytes that arrived are not those that were sent")
 	}

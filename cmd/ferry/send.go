@@ -83,6 +83,7 @@ type sendCommand struct {
 	Expires   string   `help:"How long it can be fetched: 12d, 2w, never. Else as your plan says." placeholder:"TIME"`
 	Downloads int      `help:"How often it can be fetched; 0: no limit." default:"0"`
 	Name      string   `help:"A name of your choice for the link."`
+	Live      bool     `help:"Let people begin to fetch while it is sent; print the link at once."`
 	As        string   `help:"What standard input is called." default:"stdin"`
 }
 
@@ -105,13 +106,18 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	}
 	t := client.NewTransfer{
 		Title: c.Title, Message: c.Message, To: c.To, Password: c.Password, Days: days, MaxDownloads: c.Downloads, Name: c.Name,
+		Live: c.Live,
 	}
 	state, err := openSending(p, cl.Server(), c.Key, t, sources)
 	if err != nil {
 		return err
 	}
 	show.total(sources)
-	sent, err := cl.Upload(ctx, t, plain(sources), client.UploadOptions{IdempotencyKey: state.key, Progress: show.progress})
+	o := client.UploadOptions{IdempotencyKey: state.key, Progress: show.progress}
+	if c.Live && !c.JSON {
+		o.Made = func(t *client.Transfer) { _ = c.print(p.stdout, t) }
+	}
+	sent, err := cl.Upload(ctx, t, plain(sources), o)
 	if err != nil {
 		if over(err) {
 			state.forget()
@@ -120,6 +126,9 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	}
 	show.end()
 	state.forget()
+	if o.Made != nil {
+		return nil // it is printed
+	}
 	return c.print(p.stdout, sent)
 }
 

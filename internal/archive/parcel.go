@@ -15,14 +15,15 @@ import (
 )
 
 // A Parcel is what can be had of a share now: its files that are complete, and
-// all of them as a zip. Nobody changes one.
+// all of them as a zip; of a live one also those that are coming in, and no zip. Nobody
+// changes one.
 type Parcel struct {
 	Name  string // of the zip: the share's title, or its day
 	Files []Item
 	Size  int64 // of the files together
 
 	zip    *Zip
-	damage error // of a file in it; nil: none is known
+	damage error // why it is not given: a file in it is damaged, or comes in
 
 	of      share.Key
 	version [3]int64 // of the share, by its row: see versionOf
@@ -34,7 +35,8 @@ type Item struct {
 	Name string // as shown to people; never empty
 	Size int64
 
-	CRC32 uint32
+	CRC32    uint32 // 0 of what is coming in
+	Arriving bool   // it can be fetched, and is coming in
 }
 
 // ZipSize gives the length of the zip.
@@ -78,6 +80,11 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 	p := &Parcel{Name: k.nameOf(sh), of: sh.Key, version: versionOf(sh), Files: make([]Item, 0, sh.Files)}
 	entries := make([]Entry, 0, sh.Files)
 	err := k.uploads.Files(ctx, sh, func(f *upload.File) error {
+		if f.Live() {
+			p.Files = append(p.Files, Item{ID: f.ID, Name: k.shown(f), Size: f.Size, Arriving: true})
+			p.Size += f.Size
+			return nil
+		}
 		if f.State != upload.Complete {
 			return nil
 		}
@@ -90,11 +97,8 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 		if err != nil {
 			return err
 		}
-		name := words.Shown(f.Name)
-		if name == "" {
-			name = k.nameless
-		}
-		p.Files = append(p.Files, Item{f.ID, name, f.Size, f.Sum})
+		name := k.shown(f)
+		p.Files = append(p.Files, Item{ID: f.ID, Name: name, Size: f.Size, CRC32: f.Sum})
 		p.Size += f.Size
 		entries = append(entries, Entry{
 			Name: name, Size: f.Size, CRC32: f.Sum, Modified: f.CompletedAt, Content: content,
@@ -107,8 +111,19 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 	if p.zip, err = Layout(entries); err != nil {
 		return nil, err
 	}
+	if sh.State == share.Open && sh.Live {
+		p.damage = fault.New(fault.NotFound, "archive_incomplete", "there is no archive before all files are there")
+	}
 	k.keep(p)
 	return p, nil
+}
+
+// shown gives the name of a file as people see it.
+func (k *Packer) shown(f *upload.File) string {
+	if name := words.Shown(f.Name); name != "" {
+		return name
+	}
+	return k.nameless
 }
 
 // nameOf names the zip of a share after its title, or after its day.

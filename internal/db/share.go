@@ -15,7 +15,7 @@ import (
 
 const shareColumns = `s.key, s.id, s.kind, s.account, s.room, s.state, s.code, s.hash, s.name, s.message, s.sealed,
 	s.files, s.open_files, s.size, s.idle, s.created_at, s.ready_at, s.expires_at, s.version, s.locked, s.blocked, s.cancelled,
-	s.purging, s.portal, s.max_size, s.max_downloads`
+	s.purging, s.portal, s.max_size, s.max_downloads, s.live`
 
 // shareDest gives where shareColumns go.
 func shareDest(s *share.Share) []any {
@@ -23,7 +23,7 @@ func shareDest(s *share.Share) []any {
 		&s.Key, &s.ID, &s.Kind, &s.Owner.Account, &s.Owner.Room, &s.State, intoText(&s.Code), &s.Hash, &s.Name, &s.Message,
 		intoBool(&s.Sealed), &s.Files, &s.OpenFiles, &s.Size, intoDuration(&s.Idle), intoTime(&s.CreatedAt),
 		intoTime(&s.ReadyAt), intoTime(&s.ExpiresAt), &s.Version, intoBool(&s.Locked), intoBool(&s.Blocked),
-		intoBool(&s.Cancelled), intoBool(&s.Purging), &s.Portal, &s.MaxSize, &s.MaxDownloads,
+		intoBool(&s.Cancelled), intoBool(&s.Purging), &s.Portal, &s.MaxSize, &s.MaxDownloads, intoBool(&s.Live),
 	}
 }
 
@@ -161,11 +161,12 @@ func (d *DB) createShare(ctx context.Context, s *share.Share, files []*upload.Fi
 func insertShare(t tx, s *share.Share) {
 	t.exec(`
 		insert into shares (key, id, kind, account, room, state, code, hash, name, message, sealed, files, open_files,
-			size, reserved, idle, created_at, ready_at, expires_at, version, locked, max_size, max_downloads, portal)
+			size, reserved, idle, created_at, ready_at, expires_at, version, locked, max_size, max_downloads, portal, live)
 		values ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10, $11, $12, $13, $14, $14, $15, $16, $17, $18, $19, $20, $21,
-			$22, $23)`,
+			$22, $23, $24)`,
 		s.Key, s.ID, s.Kind, s.Owner.Account, s.Owner.Room, s.State, s.Code, s.Hash, s.Name, s.Message, s.Sealed, s.Files,
-		s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.MaxSize, s.MaxDownloads, s.Portal)
+		s.OpenFiles, s.Size, s.Idle, s.CreatedAt, s.ReadyAt, s.ExpiresAt, s.Version, s.Locked, s.MaxSize, s.MaxDownloads,
+		s.Portal, s.Live)
 }
 
 func idTaken() error { return fault.New(fault.Conflict, "id_taken", "the name is in use") }

@@ -78,6 +78,12 @@ func (o *out) finish() error {
 	return err
 }
 
+// Flush lets go out what a source has written that waits for more.
+func (o *out) Flush() error {
+	o.renew()
+	return o.finish()
+}
+
 func (o *out) Write(p []byte) (int, error) {
 	if err := o.start(); err != nil {
 		return 0, err

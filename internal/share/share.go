@@ -65,6 +65,7 @@ type Share struct {
 	MaxSize      int64  // bytes that all files together may have; 0: no limit of its own
 	MaxDownloads int    // how often it may be fetched; 0: no limit
 
+	Live      bool  // its files can be fetched while they come in
 	Sealed    bool  // takes no files after its creation
 	Files     int   // how many files it has
 	OpenFiles int   // how many of them are not complete
@@ -104,6 +105,15 @@ func (s *Share) Visible(now time.Time) error {
 		return NotFound()
 	}
 	return nil
+}
+
+// Reachable is Visible, and lets strangers see what comes in, too, where its sender wants
+// that.
+func (s *Share) Reachable(now time.Time) error {
+	if s.State == Open && s.Live {
+		return s.Alive(now)
+	}
+	return s.Visible(now)
 }
 
 // TooLarge is why a share takes no more bytes: TooLarge "transfer_too_large", or

@@ -27,6 +27,7 @@ type sharePage struct {
 	Count    string
 	Size     string
 	Until    string // empty: for ever
+	Arriving string // set while it comes in
 	UntilISO string
 	Left     string
 	Keeping  string
@@ -139,7 +140,9 @@ func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links 
 		Files:   len(p.Files),
 		Private: say.PrivateLink,
 	}
-	if page.Way = 2; !sh.Permanent() {
+	if page.Way = 2; sh.State == share.Open {
+		page.Arriving = say.Arriving
+	} else if !sh.Permanent() {
 		page.Way = way(sh, now)
 		page.Until, page.UntilISO = say.Moment(sh.ExpiresAt), sh.ExpiresAt.UTC().Format(time.RFC3339)
 		page.Left = say.TimeLeft(sh.ExpiresAt.Sub(now))
@@ -150,12 +153,12 @@ func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links 
 	if sh.Idle > 0 {
 		page.Keeping = say.BoardKeeping
 	}
-	switch len(p.Files) {
-	case 0:
-	case 1:
+	switch {
+	case len(p.Files) == 0:
+	case len(p.Files) == 1:
 		f := p.Files[0]
 		page.Main = &mainButton{fileURL(root, f), say.DownloadOne, say.Size(f.Size)}
-	default:
+	case page.Arriving == "":
 		page.Main = &mainButton{
 			URL:   root + "/zip/" + url.PathEscape(p.Name),
 			Label: say.DownloadAll,
@@ -209,11 +212,14 @@ func (h *Handler) file(find find) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Type: v.viewed(r, f)}
+		if f.Live() {
+			return h.deliver(w, r, v, f, h.cfg.Uploads.Live(f), it)
+		}
 		content, err := h.cfg.Uploads.Content(r.Context(), f)
 		if err != nil {
 			return err
 		}
-		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Type: v.viewed(r, f)}
 		return h.deliver(w, r, v, f, deliver.Content(content), it)
 	}
 }
@@ -227,7 +233,7 @@ func (h *Handler) fileOf(r *http.Request, v *visit) (*upload.File, error) {
 	if f.Home.Key != v.Key {
 		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
 	}
-	if v.t != nil && f.State != upload.Complete {
+	if v.t != nil && f.State != upload.Complete && !f.Live() {
 		return nil, f.Accepts(h.cfg.Now()) // says that it was deleted
 	}
 	return f, nil

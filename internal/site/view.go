@@ -11,6 +11,7 @@ import (
 
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
 	"github.com/ferry-server/ferry/internal/words"
@@ -40,7 +41,7 @@ func kindOf(name string) (mediaType, kind string, ok bool) {
 }
 
 // shows tells whether files of what is visited may be looked at.
-func (v *visit) shows() bool { return v.t == nil || v.t.MaxDownloads == 0 }
+func (v *visit) shows() bool { return (v.t == nil || v.t.MaxDownloads == 0) && v.State != share.Open }
 
 // viewQuery asks for the bytes of a file to be looked at.
 const viewQuery = "view"

@@ -140,6 +140,7 @@ type Form struct {
 	MaxDownloads int  // 0: no limit
 	Source       string
 	Announced    int64  // bytes that are said to come; 0: not said
+	Live         bool   // files can be fetched while they come in
 	Portal       string // where it is handed in to one: whose it is receives it
 }
 
@@ -187,7 +188,7 @@ func (d *Desk) HandIn(ctx context.Context, who account.Owner, f Form, r Rules) (
 		Share: share.Share{
 			Key: share.Key(d.ids.Key()), ID: f.ID, Kind: share.Transfer, Owner: who, State: share.Open, Code: linkCode(f.LinkName), Name: f.Subject,
 			Message: f.Message, CreatedAt: now, ExpiresAt: now.Add(d.limits.Quiet), MaxSize: r.MaxSize,
-			MaxDownloads: f.MaxDownloads, Portal: f.Portal,
+			MaxDownloads: f.MaxDownloads, Portal: f.Portal, Live: f.Live,
 		},
 		Sending: Sending{
 			Track: d.ids.Text(id.Base62, TrackLen), Sender: sender, Notify: f.Notify, Confirm: f.Confirm,

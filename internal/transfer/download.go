@@ -97,12 +97,15 @@ type Download struct {
 
 // Begin decides whether the bytes may go out, before the first of them: on every
 // way to them, whatever the door. Faults: those of share.Visible, NotFound
-// "file_unknown" or "file_incomplete", Gone "file_deleted", Forbidden
+// "file_unknown", "file_incomplete" or "archive_incomplete", Gone "file_deleted", Forbidden
 // "password_required", Gone "downloads_used".
 func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 	now, t := d.now(), f.Transfer
-	if err := t.Visible(now); err != nil {
+	if err := t.Reachable(now); err != nil {
 		return nil, err
+	}
+	if f.File == nil && t.State == share.Open {
+		return nil, fault.New(fault.NotFound, "archive_incomplete", "there is no archive before all files are there")
 	}
 	dl := &Download{size: f.Size, address: f.Address, silent: f.Own || len(f.Spans) == 0, record: Record{
 		Home: t.Key, Holder: digest("holder", string(t.Key), f.Holder), At: now, Address: Shorten(f.Address), Agent: clean(f.Agent),
@@ -114,7 +117,7 @@ func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 		if f.File.State == upload.Deleted {
 			return nil, f.File.Accepts(now)
 		}
-		if f.File.State != upload.Complete {
+		if f.File.State != upload.Complete && !f.File.Live() {
 			return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
 		}
 		dl.record.Item = f.File.Key

@@ -356,7 +356,7 @@ func (d *Desk) ByTrack(ctx context.Context, track string) (*Transfer, *Recipient
 // seen gives a transfer to strangers who have found it, beside Gone where it has ended;
 // none where they must not know of it.
 func (d *Desk) seen(t *Transfer) (*Transfer, error) {
-	err := t.Visible(d.now())
+	err := t.Reachable(d.now())
 	if fault.KindOf(err) == fault.NotFound {
 		return nil, err
 	}

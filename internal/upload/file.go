@@ -407,6 +407,12 @@ func ContentOf(f *File, parts func() ([]Part, error)) (blob.Content, error) {
 	return c, nil
 }
 
-// ETag gives the strong entity tag of a complete file, quoted. Its content never
-// changes, so the key alone would do; the checksum makes it say so.
-func (f *File) ETag() string { return fmt.Sprintf(`"%s-%08x"`, f.Key, f.Sum) }
+// ETag gives the strong entity tag of a file that is complete or live, quoted. Its
+// content never changes, so the key alone would do, and must where the checksum is not
+// known from the beginning; elsewhere the checksum makes it say so.
+func (f *File) ETag() string {
+	if f.Home.Live {
+		return `"` + string(f.Key) + `-live"`
+	}
+	return fmt.Sprintf(`"%s-%08x"`, f.Key, f.Sum)
+}

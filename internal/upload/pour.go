@@ -165,6 +165,12 @@ func (s *Service) same(ctx context.Context, old, new *Part, memory []byte) (bool
 	if old == nil || old.Length != new.Length || old.CRC != new.CRC {
 		return false, nil
 	}
+	return s.begins(ctx, old, new, memory)
+}
+
+// begins tells whether the part new, which is not shorter, begins with the bytes of old.
+// Memory is as for same.
+func (s *Service) begins(ctx context.Context, old, new *Part, memory []byte) (bool, error) {
 	a, err := s.blobs.Open(ctx, old.Blob)
 	if fault.KindOf(err) == fault.NotFound {
 		return false, nil // replaced meanwhile
@@ -185,8 +191,8 @@ func (s *Service) same(ctx context.Context, old, new *Part, memory []byte) (bool
 	x, y := largeBuffers.Get().(*[256 << 10]byte), largeBuffers.Get().(*[256 << 10]byte)
 	defer largeBuffers.Put(x)
 	defer largeBuffers.Put(y)
-	for at := int64(0); at < new.Length; {
-		n := min(int64(len(x)), new.Length-at)
+	for at := int64(0); at < old.Length; {
+		n := min(int64(len(x)), old.Length-at)
 		if err := readAt(a, x[:n], old.Offset+at); err != nil {
 			return false, nil // damaged: the new bytes replace it
 		}

@@ -92,9 +92,10 @@ type Service struct {
 	now    func() time.Time
 	limits Limits
 
-	mu     sync.Mutex
-	claims map[claim]bool // true: never given back
-	turns  map[ID]*turn   // whose it is to append
+	mu      sync.Mutex
+	claims  map[claim]bool        // true: never given back
+	growing map[Key]chan struct{} // closed at the next part
+	turns   map[ID]*turn          // whose it is to append
 }
 
 // A claim is the right of one live request to write a slot in place.
@@ -105,7 +106,7 @@ type claim struct {
 
 // NewService makes a Service.
 func NewService(s Store, b blob.Store, ids *id.Source, now func() time.Time, l Limits) *Service {
-	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}, turns: map[ID]*turn{}}
+	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}, turns: map[ID]*turn{}, growing: map[Key]chan struct{}{}}
 }
 
 // A Put is a part on its way in.
@@ -205,7 +206,7 @@ func (s *Service) putInPlace(ctx context.Context, f *File, w blob.Writer, slot b
 		}
 		return nil, err
 	}
-	part, err = s.record(ctx, f, part, nil)
+	part, err = s.record(ctx, f, nil, part, nil)
 	if err != nil && !refused(err) {
 		// The row that promises these bytes may yet come: nobody writes there again.
 		s.keep(claim{p.File, p.Number})
@@ -226,7 +227,7 @@ func (s *Service) putRow(ctx context.Context, f *File, old *Part, p Put) (*Part,
 	if there, err := s.there(ctx, f, old, part, buf[:p.Length]); err != nil || there != nil {
 		return there, err
 	}
-	return s.record(ctx, f, part, buf[:p.Length])
+	return s.record(ctx, f, old, part, buf[:p.Length])
 }
 
 // suspect notes that a sync of the file's planned blob failed. That is final for
@@ -309,7 +310,7 @@ func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Par
 		s.discard(ctx, own)
 		return there, err
 	}
-	part, err = s.record(ctx, f, part, nil)
+	part, err = s.record(ctx, f, old, part, nil)
 	if err != nil && refused(err) {
 		// The transaction certainly wrote nothing, so nothing promises the blob.
 		s.discard(ctx, own)
@@ -333,6 +334,9 @@ func refused(err error) bool {
 // replaced or forgotten.
 func (s *Service) there(ctx context.Context, f *File, old, part *Part, bytes []byte) (*Part, error) {
 	same, err := s.same(ctx, old, part, bytes)
+	if err == nil && !same {
+		err = s.mayReplace(ctx, f, old, part, bytes)
+	}
 	if err != nil || !same || part.MD5 != nil && old.MD5 == nil {
 		return nil, err
 	}
@@ -351,9 +355,15 @@ func (s *Service) there(ctx context.Context, f *File, old, part *Part, bytes []b
 }
 
 // record commits the row that promises the part, and with it the bytes that are to
-// lie beside the row, if there are any.
-func (s *Service) record(ctx context.Context, f *File, part *Part, bytes []byte) (*Part, error) {
-	return s.recordIf(ctx, f, part, bytes, func(f *File, _ *Part) error { return f.checkLength(part.Number, part.Length) })
+// lie beside the row, if there are any. It was compared with the one that was there, if
+// there was one.
+func (s *Service) record(ctx context.Context, f *File, compared, part *Part, bytes []byte) (*Part, error) {
+	return s.recordIf(ctx, f, part, bytes, func(f *File, old *Part) error {
+		if err := f.keepsFrozen(part, old, compared); err != nil {
+			return err
+		}
+		return f.checkLength(part.Number, part.Length)
+	})
 }
 
 // recordIf is record for a part that may be put in place of old.
@@ -401,6 +411,7 @@ func (s *Service) recordIf(
 		return nil, err
 	}
 	*f = saved
+	s.grew(f.Key)
 	return part, nil
 }
 
@@ -489,6 +500,9 @@ func (s *Service) complete(ctx context.Context, id ID, o CompleteOptions, read [
 			return nil, nil, err
 		}
 		drop, err := o.Choose(all)
+		if err == nil && len(drop) > 0 && f.Home.Live {
+			err = frozen(drop[0].Number)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -505,6 +519,9 @@ func (s *Service) Abandon(ctx context.Context, f *File) error {
 			return nil, nil, err
 		}
 		all, err := parts()
+		if err == nil && len(all) > 0 && f.Home.Live {
+			err = frozen(all[0].Number)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

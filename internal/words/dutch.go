@@ -24,6 +24,7 @@ func dutchPages() *Pages {
 		Links:        "Links",
 		Nothing:      "Hier is nog niets aangekomen. Kom later nog eens terug.",
 		Until:        "tot",
+		Arriving:     "Nog onderweg: een download begint nu en eindigt met het uploaden.",
 		PrivateLink:  "Wie deze link heeft, kan deze bestanden downloaden. Geef hem met zorg door.",
 		Nameless:     "bestand",
 		FilesCount:   func(n int) string { return count(n, "bestand", "bestanden") },

@@ -24,6 +24,7 @@ func germanPages() *Pages {
 		Links:        "Links",
 		Nothing:      "Hier ist noch nichts angekommen. Schauen Sie später wieder vorbei.",
 		Until:        "bis",
+		Arriving:     "Noch unterwegs: Ein Download beginnt jetzt und endet mit dem Hochladen.",
 		PrivateLink:  "Wer diesen Link hat, kann diese Dateien herunterladen. Geben Sie ihn mit Bedacht weiter.",
 		Nameless:     "Datei",
 		FilesCount:   func(n int) string { return count(n, "Datei", "Dateien") },

@@ -24,6 +24,7 @@ func norwegianPages() *Pages {
 		Links:        "Lenker",
 		Nothing:      "Her har det ikke kommet noe ennå. Kom tilbake om en stund.",
 		Until:        "til",
+		Arriving:     "Fortsatt underveis: en nedlasting begynner nå og slutter når opplastingen er ferdig.",
 		PrivateLink:  "Den som har denne lenken, kan laste ned filene. Del den med omhu.",
 		Nameless:     "fil",
 		FilesCount:   func(n int) string { return count(n, "fil", "filer") },

@@ -28,6 +28,7 @@ type Pages struct {
 	Links        string
 	Nothing      string // for a board without files
 	Until        string // before a moment
+	Arriving     string // of what is still coming in, and can be fetched
 	PrivateLink  string
 	Nameless     string // of a file whose name shows nothing
 	FilesCount   func(n int) string
@@ -184,6 +185,7 @@ func English() *Pages {
 		Links:        "Links",
 		Nothing:      "Nothing has arrived here yet. Come back in a while.",
 		Until:        "until",
+		Arriving:     "Still on its way: a download begins now and ends with the upload.",
 		PrivateLink:  "Whoever has this link can download these files. Pass it on with care.",
 		Nameless:     "file",
 		FilesCount:   func(n int) string { return count(n, "file", "files") },

@@ -21,6 +21,7 @@ type Sending struct {
 	NoLimit   string
 	LinkName  string
 	NameHint  string
+	Live      string
 	Send      string
 
 	Remove     string // {name}
@@ -43,6 +44,7 @@ type Sending struct {
 
 	Link    string
 	Soon    string
+	Already string // of a link that can be fetched while it comes in
 	Ready   string
 	Copy    string
 	Copied  string
@@ -64,7 +66,7 @@ func englishSending() Sending {
 		Remove: "Remove {name}", FileCount: "1 file", FilesCount: "{n} files", More: "and {n} more", Nothing: "Choose at least one file.",
 		Preparing: "Preparing the crossing", Crossing: "On the way", Paused: "Paused", Lost: "No connection. It goes on by itself as soon as there is one.", Across: "Everything is across.",
 		Progress: "{got} of {size} arrived", Left: "{time} left", Pause: "Pause", GoOn: "Go on", GiveUp: "Give up", Failed: "That did not work: {why}",
-		Link: "Your link", Soon: "It works as soon as everything is across.", Ready: "It works now. Pass it on.", Copy: "Copy", Copied: "Copied", Share: "Share", Another: "Send something else",
+		Link: "Your link", Soon: "It works as soon as everything is across.", Already: "It works already: a download ends moments after the crossing.", Live: "People may begin to download while it is still on its way", Ready: "It works now. Pass it on.", Copy: "Copy", Copied: "Copied", Share: "Share", Another: "Send something else",
 		Unfinished: "A crossing was interrupted: {title} ({count}). Choose the same files again, and it goes on where it was.",
 		Missing:    "Still to be chosen: {names}", Changed: "{name} has changed since it was chosen. Give up this crossing and send it anew.",
 	}
@@ -80,7 +82,7 @@ func germanSending() Sending {
 		Remove: "{name} entfernen", FileCount: "1 Datei", FilesCount: "{n} Dateien", More: "und {n} weitere", Nothing: "Wählen Sie mindestens eine Datei.",
 		Preparing: "Die Überfahrt wird vorbereitet", Crossing: "Unterwegs", Paused: "Angehalten", Lost: "Keine Verbindung. Es geht von selbst weiter, sobald es eine gibt.", Across: "Alles ist drüben.",
 		Progress: "{got} von {size} angekommen", Left: "noch {time}", Pause: "Anhalten", GoOn: "Weiter", GiveUp: "Aufgeben", Failed: "Das ging nicht: {why}",
-		Link: "Ihr Link", Soon: "Er gilt, sobald alles drüben ist.", Ready: "Er gilt jetzt. Geben Sie ihn weiter.", Copy: "Kopieren", Copied: "Kopiert", Share: "Teilen", Another: "Noch etwas senden",
+		Link: "Ihr Link", Soon: "Er gilt, sobald alles drüben ist.", Already: "Er gilt schon: Ein Download endet kurz nach der Überfahrt.", Live: "Man darf schon herunterladen, während es noch unterwegs ist", Ready: "Er gilt jetzt. Geben Sie ihn weiter.", Copy: "Kopieren", Copied: "Kopiert", Share: "Teilen", Another: "Noch etwas senden",
 		Unfinished: "Eine Überfahrt wurde unterbrochen: {title} ({count}). Wählen Sie dieselben Dateien noch einmal, dann geht sie dort weiter, wo sie war.",
 		Missing:    "Noch zu wählen: {names}", Changed: "{name} hat sich geändert, seit sie gewählt wurde. Geben Sie diese Überfahrt auf und senden Sie neu.",
 	}
@@ -96,7 +98,7 @@ func dutchSending() Sending {
 		Remove: "{name} weghalen", FileCount: "1 bestand", FilesCount: "{n} bestanden", More: "en nog {n}", Nothing: "Kies minstens één bestand.",
 		Preparing: "De overtocht wordt voorbereid", Crossing: "Onderweg", Paused: "Gepauzeerd", Lost: "Geen verbinding. Het gaat vanzelf verder zodra die er is.", Across: "Alles is aan de overkant.",
 		Progress: "{got} van {size} aangekomen", Left: "nog {time}", Pause: "Pauzeren", GoOn: "Verder", GiveUp: "Opgeven", Failed: "Dat lukte niet: {why}",
-		Link: "Uw link", Soon: "Hij werkt zodra alles aan de overkant is.", Ready: "Hij werkt nu. Geef hem door.", Copy: "Kopiëren", Copied: "Gekopieerd", Share: "Delen", Another: "Nog iets versturen",
+		Link: "Uw link", Soon: "Hij werkt zodra alles aan de overkant is.", Already: "Hij werkt al: een download eindigt kort na de overtocht.", Live: "Men mag al downloaden terwijl het nog onderweg is", Ready: "Hij werkt nu. Geef hem door.", Copy: "Kopiëren", Copied: "Gekopieerd", Share: "Delen", Another: "Nog iets versturen",
 		Unfinished: "Een overtocht werd onderbroken: {title} ({count}). Kies dezelfde bestanden opnieuw, dan gaat hij verder waar hij was.",
 		Missing:    "Nog te kiezen: {names}", Changed: "{name} is gewijzigd sinds het gekozen werd. Geef deze overtocht op en verstuur opnieuw.",
 	}
@@ -112,7 +114,7 @@ func spanishSending() Sending {
 		Remove: "Quitar {name}", FileCount: "1 archivo", FilesCount: "{n} archivos", More: "y {n} más", Nothing: "Elija al menos un archivo.",
 		Preparing: "Preparando la travesía", Crossing: "En camino", Paused: "En pausa", Lost: "Sin conexión. Seguirá solo en cuanto la haya.", Across: "Todo ha llegado.",
 		Progress: "{got} de {size} han llegado", Left: "quedan {time}", Pause: "Pausar", GoOn: "Seguir", GiveUp: "Abandonar", Failed: "No ha sido posible: {why}",
-		Link: "Su enlace", Soon: "Funcionará en cuanto todo haya llegado.", Ready: "Ya funciona. Páselo.", Copy: "Copiar", Copied: "Copiado", Share: "Compartir", Another: "Enviar otra cosa",
+		Link: "Su enlace", Soon: "Funcionará en cuanto todo haya llegado.", Already: "Ya funciona: una descarga termina poco después de la travesía.", Live: "Se puede empezar a descargar mientras aún está en camino", Ready: "Ya funciona. Páselo.", Copy: "Copiar", Copied: "Copiado", Share: "Compartir", Another: "Enviar otra cosa",
 		Unfinished: "Se interrumpió una travesía: {title} ({count}). Elija otra vez los mismos archivos y seguirá donde estaba.",
 		Missing:    "Faltan por elegir: {names}", Changed: "{name} ha cambiado desde que se eligió. Abandone esta travesía y envíelo de nuevo.",
 	}
@@ -128,7 +130,7 @@ func norwegianSending() Sending {
 		Remove: "Fjern {name}", FileCount: "1 fil", FilesCount: "{n} filer", More: "og {n} til", Nothing: "Velg minst én fil.",
 		Preparing: "Overfarten forberedes", Crossing: "Underveis", Paused: "Satt på pause", Lost: "Ingen forbindelse. Det fortsetter av seg selv når den er tilbake.", Across: "Alt er over.",
 		Progress: "{got} av {size} er framme", Left: "{time} igjen", Pause: "Pause", GoOn: "Fortsett", GiveUp: "Gi opp", Failed: "Det gikk ikke: {why}",
-		Link: "Din lenke", Soon: "Den virker så snart alt er over.", Ready: "Den virker nå. Gi den videre.", Copy: "Kopier", Copied: "Kopiert", Share: "Del", Another: "Send noe annet",
+		Link: "Din lenke", Soon: "Den virker så snart alt er over.", Already: "Den virker allerede: en nedlasting slutter like etter overfarten.", Live: "Andre kan begynne å laste ned mens det fortsatt er underveis", Ready: "Den virker nå. Gi den videre.", Copy: "Kopier", Copied: "Kopiert", Share: "Del", Another: "Send noe annet",
 		Unfinished: "En overfart ble avbrutt: {title} ({count}). Velg de samme filene igjen, så fortsetter den der den var.",
 		Missing:    "Gjenstår å velge: {names}", Changed: "{name} er endret siden den ble valgt. Gi opp denne overfarten og send på nytt.",
 	}

@@ -24,6 +24,7 @@ func spanishPages() *Pages {
 		Links:        "Enlaces",
 		Nothing:      "Aquí todavía no ha llegado nada. Vuelva dentro de un rato.",
 		Until:        "hasta el",
+		Arriving:     "Todavía en camino: la descarga empieza ahora y termina con el envío.",
 		PrivateLink:  "Quien tenga este enlace puede descargar estos archivos. Compártalo con cuidado.",
 		Nameless:     "archivo",
 		FilesCount:   func(n int) string { return count(n, "archivo", "archivos") },

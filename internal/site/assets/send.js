@@ -7,6 +7,7 @@ const form = document.getElementById("send");
 const stage = document.getElementById("under-way");
 const spoken = document.getElementById("spoken");
 const words = JSON.parse(form.dataset.words);
+document.getElementById("live-choice").hidden = false; // the form alone says no sizes
 const lang = document.documentElement.lang;
 const options = { api: form.dataset.api, sums: new Sums(form.dataset.crc), changed: () => schedule() };
 const MOST = 200; // rows of the list
@@ -163,6 +164,7 @@ form.addEventListener("submit", (e) => {
   if (data.get("password")) body.password = String(data.get("password"));
   if (text("max_downloads")) body.max_downloads = Number(text("max_downloads"));
   if (text("name")) body.name = text("name");
+  if (data.get("live")) body.live = true;
   showWrong("");
   crossing = new Crossing({ ...options, files: chosen });
   crossing.begin(body);
@@ -268,7 +270,7 @@ function show() {
     parts.link.value = c.transfer.link;
     const drawn = `/app/qr?to=${encodeURIComponent(new URL(c.transfer.link).pathname)}`;
     if (parts.drawn.getAttribute("src") !== drawn) parts.drawn.src = drawn;
-    set(parts.soon, c.state === "across" ? words.Ready : words.Soon);
+    set(parts.soon, c.state === "across" ? words.Ready : c.transfer.live ? words.Already : words.Soon);
   }
   parts.choose.hidden = !lacking.length || c.state !== "paused";
   parts.pause.hidden = !c.transfer || !["crossing", "lost", "paused"].includes(c.state) || lacking.length > 0;

@@ -251,7 +251,11 @@ const mostRecipients = 10_000
 // over comes with the reason; of one that is not to be found there is only that.
 func (h *Handler) find(ctx context.Context, r reading, ref reference) (*transfer.Transfer, *transfer.Recipient, error) {
 	if ref.track != "" {
-		return h.cfg.Desk.ByTrack(ctx, ref.track)
+		t, to, err := h.cfg.Desk.ByTrack(ctx, ref.track)
+		if t != nil && t.State == share.Open {
+			return nil, nil, share.NotFound() // this API knows no transfers that come in
+		}
+		return t, to, err
 	}
 	if r.who != "" {
 		t, err := h.cfg.Desk.Get(ctx, r.asker(), ref.id)
@@ -260,8 +264,8 @@ func (h *Handler) find(ctx context.Context, r reading, ref reference) (*transfer
 		}
 	}
 	t, err := h.cfg.Desk.ByID(ctx, ref.id)
-	if t != nil && t.Track == "" {
-		return nil, nil, share.NotFound() // another API made it, and opens it by more than its id
+	if t != nil && (t.Track == "" || t.State == share.Open) {
+		return nil, nil, share.NotFound() // another API made it, and opens it by more than its id; or it comes in
 	}
 	return t, nil, err
 }

@@ -87,8 +87,10 @@ type linkFileBody struct {
 	ID    upload.ID `json:"id"`
 	Name  string    `json:"name"`
 	Size  int64     `json:"size"`
-	CRC32 string    `json:"crc32"`
+	CRC32 string    `json:"crc32,omitempty"` // not known of what is coming in
 	URL   string    `json:"url"`
+
+	Arriving bool `json:"arriving,omitempty"`
 }
 
 func (h *Handler) getLink(c *call) (any, error) {
@@ -122,7 +124,10 @@ func (h *Handler) getLink(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Size, b.Zip, b.ZipSize = p.Size, root+"/zip", p.ZipSize()
+	b.Size = p.Size
+	if _, err := p.Zip(); err == nil {
+		b.Zip, b.ZipSize = root+"/zip", p.ZipSize()
+	}
 	start := 0
 	if cursor != "" {
 		start = 1 + slices.IndexFunc(p.Files, func(f archive.Item) bool { return string(f.ID) == cursor })
@@ -135,7 +140,11 @@ func (h *Handler) getLink(c *call) (any, error) {
 			b.Next = string(p.Files[start+i-1].ID)
 			break
 		}
-		b.Files = append(b.Files, linkFileBody{f.ID, f.Name, f.Size, fmt.Sprintf("%08x", f.CRC32), root + "/files/" + url.PathEscape(string(f.ID))})
+		file := linkFileBody{ID: f.ID, Name: f.Name, Size: f.Size, URL: root + "/files/" + url.PathEscape(string(f.ID)), Arriving: f.Arriving}
+		if !f.Arriving {
+			file.CRC32 = fmt.Sprintf("%08x", f.CRC32)
+		}
+		b.Files = append(b.Files, file)
 	}
 	return b, nil
 }
@@ -184,7 +193,11 @@ func (h *Handler) fetchFile(c *call) (any, error) {
 		return nil, h.miss(c, err)
 	}
 	f := h.fetch(c, v)
-	if f.File = file; file.Home.Key != v.t.Key || file.State != upload.Complete {
+	it := deliver.Item{Name: file.Name, ETag: file.ETag(), Modified: file.CompletedAt}
+	if f.File = file; file.Home.Key == v.t.Key && file.Live() {
+		return h.deliver(c, f, h.Uploads.Live(file), it)
+	}
+	if file.Home.Key != v.t.Key || file.State != upload.Complete {
 		_, err := h.Desk.Begin(ctx, f) // says why not
 		return nil, err
 	}
@@ -192,7 +205,7 @@ func (h *Handler) fetchFile(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.deliver(c, f, deliver.Content(content), deliver.Item{Name: file.Name, ETag: file.ETag(), Modified: file.CompletedAt})
+	return h.deliver(c, f, deliver.Content(content), it)
 }
 
 func (h *Handler) fetchZip(c *call) (any, error) {

@@ -33,6 +33,7 @@ type newTransfer struct {
 	Name         string    `json:"name"`
 	Notify       bool      `json:"notify"`
 	Confirm      bool      `json:"confirm"`
+	Live         bool      `json:"live"`
 	Files        []newFile `json:"files"`
 }
 
@@ -46,6 +47,7 @@ type transferBody struct {
 	Name         string     `json:"name"`
 	Locked       bool       `json:"locked"`
 	Notify       bool       `json:"notify"`
+	Live         bool       `json:"live"`
 	Days         int        `json:"days"`
 	MaxDownloads int        `json:"max_downloads"`
 	Downloads    int        `json:"downloads"`
@@ -66,7 +68,7 @@ type transferBody struct {
 func (h *Handler) body(t *transfer.Transfer) transferBody {
 	b := transferBody{
 		ID: t.ID, State: h.state(t), Title: t.Name, Message: t.Message, From: t.Sender, Link: h.link(t), Name: t.LinkName(),
-		Locked: t.Locked, Notify: t.Notify, Days: t.Days, MaxDownloads: t.MaxDownloads, Downloads: t.Downloads, Size: t.Size,
+		Locked: t.Locked, Notify: t.Notify, Live: t.Live, Days: t.Days, MaxDownloads: t.MaxDownloads, Downloads: t.Downloads, Size: t.Size,
 		Files: t.Files, OpenFiles: t.OpenFiles, Recipients: t.Recipients, CreatedAt: moment(t.CreatedAt), ReadyAt: moment(t.ReadyAt),
 		Version: t.Version,
 	}
@@ -112,6 +114,7 @@ func (h *Handler) createTransfer(c *call) (any, error) {
 	f := transfer.Form{
 		ID: share.ID(h.IDs.Text(id.Base62, idLen)), Subject: in.Title, Message: in.Message, Password: account.Secret(in.Password),
 		To: in.To, Notify: in.Notify, Confirm: in.Confirm, Days: in.Days, MaxDownloads: in.MaxDownloads, LinkName: in.Name, Source: "ferry",
+		Live: in.Live,
 	}
 	for _, file := range in.Files {
 		if file.Size != nil && *file.Size > 0 {
@@ -198,7 +201,7 @@ func (h *Handler) handIn(c *call, owner account.Owner, f transfer.Form, again bo
 			return nil, err
 		}
 		if t.Name != f.Subject || t.Message != f.Message || t.MaxDownloads != f.MaxDownloads || t.LinkName() != f.LinkName ||
-			t.Announced != f.Announced || t.Locked != (f.Password != "") || f.Days != nil && t.Days != *f.Days {
+			t.Announced != f.Announced || t.Locked != (f.Password != "") || t.Live != f.Live || f.Days != nil && t.Days != *f.Days {
 			return nil, fault.New(fault.Conflict, "idempotency_mismatch", "the idempotency key was used for another transfer")
 		}
 		return t, nil

@@ -59,6 +59,7 @@ var heights = map[string]int{
 	"internal/transfer": 4,
 	"internal/board":    4,
 	"internal/inbox":    5,
+	"internal/hook":     5, // what programs are told about transfers
 	"internal/notice":   5, // what is written about transfers
 	"internal/permit":   5, // who may
 
@@ -70,6 +71,7 @@ var heights = map[string]int{
 	"internal/backup":      6,
 	"internal/deliver":     6,
 	"internal/notify":      6,
+	"internal/outgoing":    6,
 	"internal/password":    6,
 
 	// Doors translate.

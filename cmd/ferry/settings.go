@@ -50,6 +50,7 @@ type network struct {
 	ACMEDirectory  directoryURL   `name:"acme-directory" placeholder:"URL" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The authority." group:"Network"`
 	ACMEHTTPListen address        `name:"acme-http-listen" placeholder:"ADDR" help:"A second, plain listener for the http-01 challenge, such as :80; sends browsers on to the base URL." group:"Network"`
 	TrustedProxy   []netip.Prefix `placeholder:"CIDR" help:"Proxies that are believed about a client's address and scheme (X-Forwarded-For, X-Forwarded-Proto, Forwarded)." group:"Network"`
+	WebhookAllow   []netip.Prefix `placeholder:"CIDR" help:"Networks that webhooks may call besides the public internet: your own services." group:"Network"`
 	PrivateListen  address        `placeholder:"ADDR" help:"A listener for the operator alone: health and pprof. Loopback only." group:"Network"`
 	MaxRequests    int            `placeholder:"N" default:"8192" help:"Requests that run at the same time; more are asked to come back." group:"Network"`
 }

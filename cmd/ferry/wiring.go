@@ -24,6 +24,7 @@ import (
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/hook"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/inbox"
 	"github.com/ferry-server/ferry/internal/job"
@@ -31,6 +32,7 @@ import (
 	"github.com/ferry-server/ferry/internal/letter"
 	"github.com/ferry-server/ferry/internal/notice"
 	"github.com/ferry-server/ferry/internal/notify"
+	"github.com/ferry-server/ferry/internal/outgoing"
 	"github.com/ferry-server/ferry/internal/password"
 	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/plan"
@@ -154,7 +156,11 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	if s.SMTPHost == "" {
 		log.InfoContext(ctx, "letters are held, because there is no mail server: set smtp-host, or see ferry mail")
 	}
+	hooks := hook.New(hook.Config{
+		Store: database, Desk: desk, Poster: outgoing.New(s.WebhookAllow), Ring: ring, IDs: ids, Now: now, Log: log,
+	})
 	handlers := shares.Handlers()
+	maps.Copy(handlers, hooks.Handlers())
 	maps.Copy(handlers, sessions.Handlers())
 	maps.Copy(handlers, letters.Handlers())
 	maps.Copy(handlers, desk.Handlers())
@@ -163,6 +169,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		handlers[kind] = waitForBackup(handle)
 	}
 	runner := job.NewRunner(database, handlers, now, log)
+	database.OnJobs(runner.Soon)
 	if err := database.Enqueue(ctx, slices.Concat(shares.Jobs(), sessions.Jobs(), letters.Jobs(), desk.Jobs(), scrub.Jobs())...); err != nil {
 		return nil, err
 	}
@@ -203,9 +210,10 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	own := native.New(native.Config{
-		Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
+		Hooks: hooks, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
 		Misses: misses, IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, Log: log, MaxFiles: s.MaxFiles, Page: site.PagePath,
 	})
+	hooks.Describe = own.Describe
 	fm := filemail.New(filemail.Config{
 		Gate: callers, Limits: callers, People: callers, Policy: senders,
 		Readers: audience, Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids),

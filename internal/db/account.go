@@ -211,6 +211,8 @@ func eraseAccount(t tx, id account.ID) {
 	t.exec(`delete from key_calls where api_key in (select id from api_keys where account = $1)`, id)
 	t.exec(`delete from api_keys where account = $1`, id)
 	t.exec(`delete from daily_transfers where account = $1`, id)
+	t.exec(`delete from webhook_messages where hook in (select id from webhooks where account = $1)`, id)
+	t.exec(`delete from webhooks where account = $1`, id)
 	t.exec(`delete from tickets where account = $1 and account <> ''`, id)
 	endSessions(t, id)
 	for _, book := range []string{

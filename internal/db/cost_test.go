@@ -149,6 +149,15 @@ func runEverything(w world) {
 	w.must(err)
 	_, err = w.SweepDays(w.ctx, later, 10)
 	w.must(err)
+	for _, change := range w.hookChanges() {
+		_ = change()
+	}
+	_, _ = w.Hooks(w.ctx, w.acc)
+	_, _ = w.HookOf(w.ctx, w.acc, "x")
+	_, _ = w.HookByID(w.ctx, "x")
+	_, _ = w.Message(w.ctx, "x")
+	_, _ = w.MessagesOf(w.ctx, "x", "", 10)
+	_, _ = w.DownloadRecord(w.ctx, "x")
 	o := w.object("key")
 	_, _ = w.PutObject(w.ctx, o)
 	o = w.object("key")

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/audit"
@@ -54,7 +55,10 @@ var (
 // beside those that the interfaces name, Invalid "text_invalid" for text with a
 // NUL or that is no UTF-8, Full "disk_full", Unavailable "database_unavailable"
 // for a database that is busy or does not answer, else Internal.
-type DB struct{ engine engine }
+type DB struct {
+	engine engine
+	wake   func(due time.Time) // see OnJobs; nil: nobody waits for jobs
+}
 
 // Options of Open. The zero value is good.
 type Options struct {
@@ -106,7 +110,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{e}, nil
+	return &DB{engine: e}, nil
 }
 
 // Close lets the database go. Nobody may use it any more.
@@ -150,5 +154,31 @@ func (d *DB) find(ctx context.Context, missing error, each func(scan) error, sql
 
 // write runs change in a transaction: see engine.
 func (d *DB) write(ctx context.Context, change func(tx) error) error {
-	return d.engine.write(ctx, change)
+	var called calling
+	err := d.engine.write(ctx, func(t tx) error {
+		called = calling{tx: t}
+		return change(&called)
+	})
+	if err == nil && called.jobs && d.wake != nil {
+		d.wake(called.first)
+	}
+	return err
 }
+
+// A calling is a transaction that remembers when the first of the jobs is due that it
+// calls for.
+type calling struct {
+	tx
+	jobs  bool
+	first time.Time
+}
+
+func (c *calling) call(due time.Time) {
+	if !c.jobs || due.Before(c.first) {
+		c.jobs, c.first = true, due
+	}
+}
+
+// OnJobs has wake told when jobs were written, and when the first of them is due. It is to
+// be called before anything is written.
+func (d *DB) OnJobs(wake func(due time.Time)) { d.wake = wake }

@@ -196,6 +196,9 @@ func (d *DB) EndDownload(
 				rec.Key, rec.Home, rec.Item, rec.Holder, rec.Claim, rec.Recipient, rec.At, rec.Bytes, spansText(rec.Spans), rec.WholeAt,
 				rec.Address, rec.Agent)
 		}
+		if whole {
+			tell(t, tr.Owner.Account, share.EventDownloaded, tr.Key, rec.Key, rec.WholeAt)
+		}
 		if whole && rec.Item != "" {
 			t.exec(`update files set downloads = downloads + 1 where key = $1`, rec.Item)
 		}

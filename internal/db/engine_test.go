@@ -77,7 +77,7 @@ func (w world) tables() map[string][]string {
 	for _, table := range []string{
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
 		"objects", "contact_books", "contacts", "contact_groups", "contact_members", "outbox",
-		"contents", "blob_holds", "recipients", "downloads", "claims", "password_tries", "daily_transfers",
+		"contents", "blob_holds", "webhooks", "webhook_messages", "recipients", "downloads", "claims", "password_tries", "daily_transfers",
 		"plans", "companies", "profiles", "sessions", "tokens", "tickets", "tries", "blocks",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }
@@ -158,6 +158,7 @@ func (w world) changes() map[string]func() error {
 		return nil
 	}))
 	changes := w.contactChanges()
+	maps.Copy(changes, w.hookChanges())
 	maps.Copy(changes, w.letterChanges())
 	maps.Copy(changes, w.peopleChanges())
 	maps.Copy(changes, map[string]func() error{

@@ -21,9 +21,17 @@ func (d *DB) Enqueue(ctx context.Context, jobs ...job.Job) error {
 
 func insertJobs(t tx, jobs []job.Job) {
 	for _, j := range jobs {
+		calls(t, j.RunAt)
 		t.exec(`
 			insert into jobs (kind, id, due, attempts, cause) values ($1, $2, $3, $4, '')
 			on conflict (kind, id) do nothing`, j.Kind, j.ID, j.RunAt, j.Attempts)
+	}
+}
+
+// calls notes that a job was written: see DB.OnJobs.
+func calls(t tx, due time.Time) {
+	if c, ok := t.(*calling); ok {
+		c.call(due)
 	}
 }
 

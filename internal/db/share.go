@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -97,6 +98,13 @@ func saveShare(t tx, before share.Share, s *share.Share, changed bool) error {
 	}
 	if before.State <= share.Ready && s.State > share.Ready {
 		release(t, s)
+	}
+	if e := share.EventOf(s.Kind, before.State, s.State); e != "" {
+		at := s.ExpiresAt
+		if e == share.EventReady {
+			at = s.ReadyAt
+		}
+		tell(t, s.Owner.Account, e, s.Key, strconv.FormatInt(s.Version, 10), at)
 	}
 	return nil
 }

@@ -105,6 +105,13 @@ func (r *Runner) Poke() {
 	}
 }
 
+// Soon is Poke for a job that is due then, if that is before the runner looks anyway.
+func (r *Runner) Soon(due time.Time) {
+	if due.Before(r.now().Add(Poll)) {
+		r.Poke()
+	}
+}
+
 // Poll is the longest time between two looks at the queue: what another node
 // wrote, or a lease that ran out, is found by then.
 const Poll = 5 * time.Second

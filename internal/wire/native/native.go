@@ -20,6 +20,7 @@ import (
 	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/fault"
+	"github.com/ferry-server/ferry/internal/hook"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/permit"
@@ -40,6 +41,7 @@ type Config struct {
 	Admits  func(ctx context.Context, sender account.ID) error // refuses what is for a company's own people
 	Desk    *transfer.Desk
 	Uploads *upload.Service
+	Hooks   *hook.Service
 	Parcels *archive.Packer
 	Blobs   blob.Store
 	Misses  *wire.Misses
@@ -119,6 +121,15 @@ func (h *Handler) routes() []route {
 		{method: "GET", pattern: "/keys", scope: account.Manage, call: (*Handler).listKeys},
 		{method: "POST", pattern: "/keys", scope: account.Manage, status: 201, call: (*Handler).createKey},
 		{method: "DELETE", pattern: "/keys/{key}", scope: account.Manage, status: 204, call: (*Handler).deleteKey},
+
+		{method: "GET", pattern: "/webhooks", scope: account.Manage, call: (*Handler).listWebhooks},
+		{method: "POST", pattern: "/webhooks", scope: account.Manage, status: 201, call: (*Handler).createWebhook},
+		{method: "GET", pattern: "/webhooks/{webhook}", scope: account.Manage, call: (*Handler).getWebhook},
+		{method: "PATCH", pattern: "/webhooks/{webhook}", scope: account.Manage, call: (*Handler).changeWebhook},
+		{method: "DELETE", pattern: "/webhooks/{webhook}", scope: account.Manage, status: 204, call: (*Handler).deleteWebhook},
+		{method: "POST", pattern: "/webhooks/{webhook}/secret", scope: account.Manage, call: (*Handler).rotateWebhook},
+		{method: "POST", pattern: "/webhooks/{webhook}/ping", scope: account.Manage, status: 202, call: (*Handler).pingWebhook},
+		{method: "GET", pattern: "/webhooks/{webhook}/messages", scope: account.Manage, call: (*Handler).listMessages},
 
 		{method: "POST", pattern: "/transfers", who: guests, scope: account.Send, status: 201, call: (*Handler).createTransfer},
 		{method: "GET", pattern: "/transfers", scope: account.Read, call: (*Handler).listTransfers},

@@ -432,8 +432,7 @@ func (h *Handler) listDeliveries(c *call) (any, error) {
 				}
 				files[r.Item] = f
 			}
-			f := files[r.Item]
-			b.File, b.Name, b.Size = &f.ID, f.Name, f.Size
+			b.describe(files[r.Item])
 		}
 		if r.Recipient != "" {
 			if to[r.Recipient] == "" {

@@ -3,6 +3,7 @@ package disk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -380,6 +381,31 @@ func TestFolderFailureCondemnsItsNames(t *testing.T) {
 	}
 	if err := blobtest.Write(t.Context(), s, later, []byte("x"), 0); err != nil {
 		t.Errorf("a blob made after the failure: %v", err)
+	}
+}
+
+// Where a folder could not be opened, for want of room or descriptors, nothing is lost that
+// could not be tried again.
+func TestASyncThatWasNotBegunIsNotFinal(t *testing.T) {
+	var broken atomic.Pointer[string]
+	fsys := disktest.New(1, func(c disktest.Call) error {
+		if at := broken.Load(); at != nil && c.Do == "SyncDir" && strings.HasPrefix(c.Path, *at) {
+			return fmt.Errorf("%w: %w", disk.ErrNotBegun, syscall.ENOSPC)
+		}
+		return nil
+	})
+	s := openIn(t, fsys)
+	for i, at := range []string{"/blobs", "/blobs/"} {
+		when := time.Now().Add(time.Duration(i-5) * time.Hour)
+		write := func() error { return blobtest.Write(t.Context(), s, idAt(when), []byte("x"), 0) }
+		broken.Store(&at)
+		if err := write(); err == nil {
+			t.Errorf("%s: it was not synced, and acknowledged", at)
+		}
+		broken.Store(nil)
+		if err := write(); err != nil {
+			t.Errorf("%s: another one later: %v", at, err)
+		}
 	}
 }
 

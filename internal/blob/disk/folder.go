@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -73,11 +74,14 @@ func (s *Store) exit(d *folder) {
 
 // syncFolder makes the names in d durable, and d's own.
 func (s *Store) syncFolder(d *folder) error {
-	err := s.settle(&d.place)
-	if err == nil && !planted.FolderNotSynced {
-		err = s.fsys.SyncDir(d.path)
+	if err := s.settle(&d.place); err != nil {
+		return err // of another folder, which remembers it
 	}
-	if err != nil {
+	if planted.FolderNotSynced {
+		return nil
+	}
+	err := s.fsys.SyncDir(d.path)
+	if err != nil && !errors.Is(err, ErrNotBegun) {
 		s.mu.Lock()
 		d.failures++
 		d.cause = err

@@ -1,10 +1,15 @@
 package disk
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 )
+
+// ErrNotBegun is in an error of SyncDir when the folder could not even be opened: nothing
+// was asked of the disk, and it can be tried again.
+var ErrNotBegun = errors.New("the sync was not begun")
 
 // An FS is what the Store asks of a file system, call by call, so that a test can
 // make each of them fail, wait, or be overtaken by a power failure. OS is the real
@@ -28,7 +33,8 @@ type FS interface {
 	ReadDir(name string, f func(fs.DirEntry) error) error
 
 	// SyncDir returns once the names in a folder are on stable storage, those
-	// that were there when it was called.
+	// that were there when it was called. An error that is not ErrNotBegun is final
+	// for them.
 	SyncDir(name string) error
 
 	// StatFS tells how many bytes are left to us, and how many there are at all,

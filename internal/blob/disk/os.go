@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -69,7 +70,7 @@ func (osFS) ReadDir(name string, f func(fs.DirEntry) error) error {
 func (osFS) SyncDir(name string) error {
 	dir, err := os.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrNotBegun, err)
 	}
 	if err := dir.Sync(); err != nil {
 		_ = dir.Close() // it was only read; the sync's error is what matters

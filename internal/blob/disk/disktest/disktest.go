@@ -9,6 +9,7 @@
 package disktest
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -243,6 +244,10 @@ func (f *FS) SyncDir(path string) error {
 		f.mu.Lock()
 	}
 	defer f.mu.Unlock()
+	if errors.Is(failed, disk.ErrNotBegun) {
+		maps.Copy(n.changed, names)
+		return failed
+	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if failed == nil || f.rand.IntN(2) == 0 {
 			n.keep(name, as[name])

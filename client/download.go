@@ -494,14 +494,24 @@ func (l *Link) WriteTo(ctx context.Context, out io.Writer, f LinkFile) error {
 	return err
 }
 
-// WriteZip fetches all files as one zip to a writer.
-func (l *Link) WriteZip(ctx context.Context, out io.Writer) error {
+// WriteZip fetches files as one zip to a writer: those that are given, or all.
+func (l *Link) WriteZip(ctx context.Context, out io.Writer, files ...LinkFile) error {
+	if l.ZipURL == "" {
+		return errors.New("there is no zip while files are coming in")
+	}
 	at, err := l.path(&LinkFile{URL: l.ZipURL})
 	if err != nil {
 		return err
 	}
+	q := url.Values{}
+	for _, f := range files {
+		q.Add("file", f.ID)
+	}
+	if len(files) > 0 {
+		at += "?" + q.Encode()
+	}
 	got, err := l.stream(ctx, out, at)
-	if err == nil && got != l.ZipSize {
+	if err == nil && len(files) == 0 && got != l.ZipSize {
 		err = errors.New("the bytes that arrived are not those that were promised")
 	}
 	return err

@@ -14,6 +14,7 @@ type browsing struct {
 	Faults        []string // serious ones by axe, page by page
 	Twice         []string // parts that were sent again after they were acknowledged
 	Zip           string   // where the archive of everything is
+	Some          string   // and that of two files
 }
 
 // TestBrowser sends and receives with a real Chromium. SHOTS names a folder for
@@ -43,6 +44,14 @@ func TestBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = z.Close(); _ = os.Remove(b.Zip) }()
+	some, err := zip.OpenReader(b.Some)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := some.File; len(in) != 2 || in[0].Name != "notes.txt" || in[1].Name != "tree/b/two.bin" {
+		t.Errorf("what was chosen: %v", in)
+	}
+	_, _ = some.Close(), os.Remove(b.Some)
 	names := map[string]bool{}
 	for _, f := range z.File {
 		names[f.Name] = true

@@ -20,7 +20,7 @@ type getCommand struct {
 	Out      string   `short:"o" help:"A folder, a file for a single one, or - for standard output: several come as a zip." default:"." placeholder:"PATH"`
 	Password string   `help:"The link's password."`
 	File     []string `help:"Fetch this one; again for more. Else all." placeholder:"NAME" sep:"none"`
-	Zip      bool     `help:"Fetch all as one zip, to standard output."`
+	Zip      bool     `help:"Fetch them as one zip, to standard output."`
 	Force    bool     `help:"Replace files that are there already."`
 }
 
@@ -48,13 +48,11 @@ func (c *getCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	switch {
-	case c.Zip:
-		return l.WriteZip(ctx, p.stdout)
-	case c.Out == "-" && len(files) == 1:
+	case c.Out == "-" && len(files) == 1 && !c.Zip:
 		return l.WriteTo(ctx, p.stdout, files[0])
-	case c.Out == "-" && len(c.File) > 0:
-		return &usageError{[]string{"--out: standard output takes one file, or all as a zip"}}
-	case c.Out == "-":
+	case c.Zip && len(c.File) > 0, c.Out == "-" && len(c.File) > 0:
+		return l.WriteZip(ctx, p.stdout, files...)
+	case c.Zip, c.Out == "-":
 		return l.WriteZip(ctx, p.stdout)
 	}
 	folder := c.Out

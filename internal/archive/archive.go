@@ -72,18 +72,28 @@ func Layout(entries []Entry) (*Zip, error) {
 	}
 	names = Names(names)
 
-	z := &Zip{files: make([]file, len(entries))}
-	var at int64
+	files := make([]file, len(entries))
 	for i := range entries {
 		e := &entries[i]
 		if e.Size < 0 || e.Size != e.Content.Size() {
 			return nil, fmt.Errorf("archive: entry %d is said to have %d bytes and has %d", i, e.Size, e.Content.Size())
 		}
-		if e.Size > math.MaxInt64/2-at {
+		files[i] = file{names[i], 0, e.Size, e.CRC32, stampOf(e.Modified), e.Content}
+	}
+	return arrange(files)
+}
+
+// arrange puts files one after the other.
+func arrange(files []file) (*Zip, error) {
+	z := &Zip{files: files}
+	var at int64
+	for i := range files {
+		f := &files[i]
+		if f.size > math.MaxInt64/2-at {
 			return nil, fmt.Errorf("archive: %d entries are too large together", i+1)
 		}
-		z.files[i] = file{names[i], at, e.Size, e.CRC32, stampOf(e.Modified), e.Content}
-		at = z.files[i].end()
+		f.offset = at
+		at = f.end()
 	}
 	z.dir = at
 

@@ -37,6 +37,8 @@ type Item struct {
 
 	CRC32    uint32 // 0 of what is coming in
 	Arriving bool   // it can be fetched, and is coming in
+
+	damaged bool
 }
 
 // ZipSize gives the length of the zip.
@@ -45,6 +47,32 @@ func (p *Parcel) ZipSize() int64 { return p.zip.Size() }
 // Zip gives the zip, or Internal "content_damaged" when a file in it is damaged: the
 // others can be had one by one.
 func (p *Parcel) Zip() (*Zip, error) { return p.zip, p.damage }
+
+// Chosen gives a zip of some of the files, in the order of all of them, under the names
+// that they have in the zip of all: NotFound "file_unknown", and as Zip.
+func (p *Parcel) Chosen(ids []upload.ID) (*Zip, error) {
+	if len(p.zip.files) != len(p.Files) {
+		return nil, p.damage
+	}
+	wanted := make(map[upload.ID]bool, len(ids))
+	for _, i := range ids {
+		wanted[i] = true
+	}
+	files := make([]file, 0, len(wanted))
+	for i, f := range p.Files {
+		if !wanted[f.ID] {
+			continue
+		}
+		if f.damaged {
+			return nil, p.damage
+		}
+		files = append(files, p.zip.files[i])
+	}
+	if len(files) != len(wanted) {
+		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	return arrange(files)
+}
 
 // versionOf gives what changes whenever a file of the share is added, becomes
 // complete, gets another name, is found damaged or is deleted: of a share at one version, files only
@@ -98,7 +126,7 @@ func (k *Packer) Pack(ctx context.Context, sh *share.Share) (*Parcel, error) {
 			return err
 		}
 		name := k.shown(f)
-		p.Files = append(p.Files, Item{ID: f.ID, Name: name, Size: f.Size, CRC32: f.Sum})
+		p.Files = append(p.Files, Item{ID: f.ID, Name: name, Size: f.Size, CRC32: f.Sum, damaged: !f.DamagedAt.IsZero()})
 		p.Size += f.Size
 		entries = append(entries, Entry{
 			Name: name, Size: f.Size, CRC32: f.Sum, Modified: f.CompletedAt, Content: content,

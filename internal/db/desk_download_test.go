@@ -372,6 +372,20 @@ func TestClaims(t *testing.T) {
 			w.end(w.let(span(0, 10)), span(0, 10)) // no file is put together from looks
 			w.out(1, 0)
 		},
+		"some files are a download of their own": func(w world) {
+			some := func(chosen string) error {
+				dl, err := w.Begin(w.ctx, transfer.Fetch{Transfer: w.load(w.tr), Chosen: chosen, Size: 50, Spans: whole(50), Holder: "bob"})
+				if err == nil {
+					w.end(dl, span(0, 50))
+				}
+				return err
+			}
+			w.end(w.let(), span(0, 1000))
+			w.must(some("one"))
+			w.out(2, 2)
+			w.fails(some("one"), "downloads_used")
+			w.fails(some("two"), "downloads_used")
+		},
 		"to ask is no download": func(w world) {
 			ask := transfer.Fetch{Transfer: w.load(w.tr), File: w.f, Size: 1000, Holder: "bob"}
 			for range 3 {

@@ -198,7 +198,7 @@ func (l *Letters) download(ctx context.Context, r *transfer.Record) (d letter.Do
 			d.Who = to.Address
 		}
 	}
-	if r.Item != "" {
+	if archive, _ := r.Archive(); !archive {
 		f, _, err := l.desk.File(ctx, r.Item)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return d, err

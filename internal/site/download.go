@@ -34,6 +34,7 @@ type sharePage struct {
 	Private  string      // whom the link is for
 	Main     *mainButton // nil when there is nothing to download
 	Files    int
+	Pick     string // where files that are chosen come as a zip; empty: nowhere
 	Links    []linkRow
 }
 
@@ -41,13 +42,16 @@ type sharePage struct {
 type mainButton struct{ URL, Label, Note string }
 
 // A row is a file in the list.
-type row struct{ URL, Name, Ending, Size, View string }
+type row struct{ URL, Name, Ending, Size, View, Pick string }
 
-// rowsOf are some rows, and what looking at a file is called.
+// rowsOf are some rows, and what looking at a file is called, and choosing it.
 type rowsOf struct {
-	Rows []row
-	View string
+	Rows         []row
+	View, Choose string
 }
+
+// pickField names the files that are chosen of a zip.
+const pickField = "file"
 
 // A linkRow is a link on a board. URL is empty where a browser must not follow it.
 type linkRow struct{ URL, Title, Where string }
@@ -108,13 +112,16 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 		rows = rows[:0]
 		for _, f := range files {
 			one := row{URL: fileURL(v.root, f), Name: f.Name, Ending: ending(f.Name), Size: view.Words.Size(f.Size)}
+			if view.Pick != "" {
+				one.Pick = string(f.ID)
+			}
 			if _, _, ok := kindOf(f.Name); ok && v.shows() {
 				one.View = v.root + "/view/" + url.PathEscape(string(f.ID))
 			}
 			rows = append(rows, one)
 		}
 		h.wait(w)
-		if err := h.pages.ExecuteTemplate(out, "rows", rowsOf{rows, view.Words.View}); err != nil {
+		if err := h.pages.ExecuteTemplate(out, "rows", rowsOf{rows, view.Words.View, view.Words.Choose}); err != nil {
 			return err
 		}
 	}
@@ -163,6 +170,9 @@ func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links 
 			URL:   root + "/zip/" + url.PathEscape(p.Name),
 			Label: say.DownloadAll,
 			Note:  say.AsZip + ", " + say.Size(p.ZipSize()),
+		}
+		if sh.MaxDownloads == 0 { // else each choice is a download of its own
+			page.Pick = page.Main.URL
 		}
 	}
 	for _, l := range links {
@@ -251,10 +261,19 @@ func (h *Handler) zip(find find) wire.HandlerFunc {
 			return err
 		}
 		zip, err := p.Zip()
+		chosen := r.URL.Query()[pickField]
+		if len(chosen) > 0 {
+			ids := make([]upload.ID, len(chosen))
+			for i, c := range chosen {
+				ids[i] = upload.ID(c)
+			}
+			zip, err = p.Chosen(ids)
+		}
 		if err != nil {
 			return err
 		}
 		it := deliver.Item{Name: p.Name, ETag: zip.ETag(), Type: "application/zip"}
+		v.chosen = len(chosen) > 0
 		return h.deliver(w, r, v, nil, zip, it)
 	}
 }
@@ -269,6 +288,9 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, v *visit, file
 	if v.t != nil {
 		f := h.fetch(r, v)
 		f.File, f.Untracked = file, it.Type != "" && file != nil // it is looked at
+		if v.chosen {
+			f.Chosen = it.ETag
+		}
 		return lost(deliver.Counted(w, r, h.cfg.Desk, f, h.cfg.Blobs, src, it, broke))
 	}
 	it.Sent = func(s deliver.Sent) {

@@ -120,6 +120,31 @@ func TestZip(t *testing.T) {
 	}
 }
 
+func TestSomeFilesAsZip(t *testing.T) {
+	w := newWorld(t)
+	tr, files := w.transfer("Isles", "", sent{"a.txt", "one"}, sent{"b/c.txt", "two"}, sent{"d.txt", "three"})
+	page := w.get(downloads(tr), http.StatusOK)
+	if strings.Count(page, `class="pick" type="checkbox"`) != 3 || !strings.Contains(page, `<form class="picked" id="pick" method="get" action="`+downloads(tr)+`/zip/Isles.zip"`) {
+		t.Errorf("files cannot be chosen: %s", page)
+	}
+	path := downloads(tr) + "/zip/Isles.zip?file=" + string(files[2].ID) + "&file=" + string(files[1].ID)
+	some := w.get(path, http.StatusOK)
+	z, err := zip.NewReader(strings.NewReader(some), int64(len(some)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(z.File) != 2 || z.File[0].Name != "b/c.txt" || z.File[1].Name != "d.txt" {
+		t.Errorf("%+v", z.File)
+	}
+	if rest := w.get(path, http.StatusPartialContent, "Range: bytes=20-"); rest != some[20:] {
+		t.Error("the rest of it is of another zip")
+	}
+	if all := w.get(downloads(tr)+"/zip/Isles.zip", http.StatusOK); len(all) <= len(some) {
+		t.Error("all files are no more than some")
+	}
+	w.get(path+"&file=nothing", http.StatusNotFound)
+}
+
 // What is damaged in storage is handed to nobody, nor is a zip with it in it, also one
 // that was fetched a moment ago. The page and the other files are.
 func TestDamagedContentIsRefused(t *testing.T) {

@@ -201,7 +201,9 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 			continue // not delivered: it was cut, or goes on
 		}
 		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339), What: say.Mine.Everything}
-		if rec.Item != "" {
+		if archive, all := rec.Archive(); !all && archive {
+			row.What = say.Mine.Some
+		} else if !archive {
 			if row.What, err = h.nameOfMine(r, names, rec.Item); err != nil {
 				return err
 			}

@@ -110,6 +110,8 @@ func (d *Desk) choose(left int, all []*Claim, dl *Download) (*Claim, []bound, er
 				spare = c // not swept yet
 			}
 		case c.Done:
+		case isChosen(a.Item) && c.taken(a.Item):
+			// Some files are perhaps those that were had already: they are a download of their own.
 		case len(c.Answers) >= mostAnswers:
 			busy = true
 		case !slices.ContainsFunc(c.Answers, a.overlaps):
@@ -142,6 +144,11 @@ func (d *Desk) choose(left int, all []*Claim, dl *Download) (*Claim, []bound, er
 	stopped := c.give(a)
 	dl.record.Claim = c.Key
 	return c, stopped, nil
+}
+
+// taken tells whether the claim is for another item already.
+func (c *Claim) taken(item upload.Key) bool {
+	return c.Used || slices.ContainsFunc(c.Answers, func(a Answer) bool { return a.Item != item })
 }
 
 // give adds an answer, and ends those that it overlaps where it begins.

@@ -48,7 +48,7 @@ type downloadStore interface {
 type Record struct {
 	Key       string
 	Home      share.Key
-	Item      upload.Key // empty: all files as an archive
+	Item      upload.Key // empty: all files as an archive; or some: see Archive
 	Holder    string
 	Claim     string       // its key; empty: there is no limit
 	Recipient RecipientKey // empty: by the common link
@@ -69,11 +69,23 @@ const (
 	tryMost   = 10
 )
 
+// chosenMark begins the item of an archive of some files. It is followed by what tells it
+// from others.
+const chosenMark = "chosen-"
+
+// Archive tells whether the item is an archive, and of all files or of some.
+func (r *Record) Archive() (archive, all bool) {
+	return r.Item == "" || isChosen(r.Item), r.Item == ""
+}
+
+func isChosen(item upload.Key) bool { return strings.HasPrefix(string(item), chosenMark) }
+
 // A Fetch is a request for the bytes of a file, or of all as an archive.
 type Fetch struct {
 	Transfer  *Transfer
 	Recipient *Recipient   // whose link it came by; nil: the common one
 	File      *upload.File // nil: the archive
+	Chosen    string       // what tells an archive of some files from others; empty: of all
 	Size      int64        // of the item
 	Spans     []Span       // that are to go out; none: it is only asked whether they could
 	Holder    string       // what tells one client from another: a cookie, or address and link
@@ -121,6 +133,8 @@ func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 			return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
 		}
 		dl.record.Item = f.File.Key
+	} else if f.Chosen != "" {
+		dl.record.Item = chosenMark + upload.Key(digest("chosen", string(t.Key), f.Chosen))
 	}
 	if f.Recipient != nil && f.Recipient.Home == t.Key {
 		dl.record.Recipient = f.Recipient.Key

@@ -7,17 +7,17 @@ import (
 
 // Mine is what the pages say on which somebody sees what they have sent.
 type Mine struct {
-	Title, Search, Find, Ended, None, More string
-	States                                 map[string]string // by the code of what ended it; "open" while it is on its way
-	Downloads                              func(n int) string
-	DownloadsOf                            func(n, most int) string
-	Link, Recipients, Undelivered          string
-	Delivered, NotYet, Everything, Anybody string
-	When, What, Who, Arrived               string
-	Extend, ExtendButton                   string
-	SendAgain, SendButton                  string
-	Locked, Password, PasswordButton       string
-	Delete, DeleteHint, Recover            string
+	Title, Search, Find, Ended, None, More       string
+	States                                       map[string]string // by the code of what ended it; "open" while it is on its way
+	Downloads                                    func(n int) string
+	DownloadsOf                                  func(n, most int) string
+	Link, Recipients, Undelivered                string
+	Delivered, NotYet, Everything, Some, Anybody string
+	When, What, Who, Arrived                     string
+	Extend, ExtendButton                         string
+	SendAgain, SendButton                        string
+	Locked, Password, PasswordButton             string
+	Delete, DeleteHint, Recover                  string
 }
 
 // Account is what the page of somebody's own account says.
@@ -57,7 +57,7 @@ func englishMine() Mine {
 		States:    map[string]string{"open": "on its way", "transfer_expired": "expired", "transfer_deleted": "taken down", "transfer_cancelled": "given up", "transfer_blocked": "blocked"},
 		Downloads: func(n int) string { return count(n, "download", "downloads") }, DownloadsOf: func(n, most int) string { return count(n, "download", "downloads") + " / " + strconv.Itoa(most) },
 		Link: "Link", Recipients: "Recipients", Undelivered: "the letter did not arrive", Delivered: "Who received what", NotYet: "Nothing was downloaded whole yet.",
-		Everything: "everything, as a zip", Anybody: "by the common link", When: "When", What: "What", Who: "Who", Arrived: "arrived",
+		Everything: "everything, as a zip", Some: "some files, as a zip", Anybody: "by the common link", When: "When", What: "What", Who: "Who", Arrived: "arrived",
 		Extend: "Keep it from now for", ExtendButton: "Extend", SendAgain: "Send it to more people", SendButton: "Send",
 		Locked: "A password is needed.", Password: "New password (empty: none)", PasswordButton: "Change",
 		Delete: "Take it down", DeleteHint: "Nobody can download it from then on.", Recover: "Bring it back",
@@ -70,7 +70,7 @@ func germanMine() Mine {
 		States:    map[string]string{"open": "unterwegs", "transfer_expired": "abgelaufen", "transfer_deleted": "entfernt", "transfer_cancelled": "aufgegeben", "transfer_blocked": "gesperrt"},
 		Downloads: func(n int) string { return count(n, "Download", "Downloads") }, DownloadsOf: func(n, most int) string { return count(n, "Download", "Downloads") + " / " + strconv.Itoa(most) },
 		Link: "Link", Recipients: "Empfänger", Undelivered: "der Brief kam nicht an", Delivered: "Wer was erhalten hat", NotYet: "Noch wurde nichts ganz heruntergeladen.",
-		Everything: "alles, als Zip", Anybody: "über den gemeinsamen Link", When: "Wann", What: "Was", Who: "Wer", Arrived: "angekommen",
+		Everything: "alles, als Zip", Some: "einige Dateien, als Zip", Anybody: "über den gemeinsamen Link", When: "Wann", What: "Was", Who: "Wer", Arrived: "angekommen",
 		Extend: "Von jetzt an behalten für", ExtendButton: "Verlängern", SendAgain: "An weitere Personen senden", SendButton: "Senden",
 		Locked: "Ein Passwort ist nötig.", Password: "Neues Passwort (leer: keines)", PasswordButton: "Ändern",
 		Delete: "Entfernen", DeleteHint: "Danach kann niemand sie mehr herunterladen.", Recover: "Zurückholen",
@@ -83,7 +83,7 @@ func dutchMine() Mine {
 		States:    map[string]string{"open": "onderweg", "transfer_expired": "verlopen", "transfer_deleted": "weggehaald", "transfer_cancelled": "opgegeven", "transfer_blocked": "geblokkeerd"},
 		Downloads: func(n int) string { return count(n, "download", "downloads") }, DownloadsOf: func(n, most int) string { return count(n, "download", "downloads") + " / " + strconv.Itoa(most) },
 		Link: "Link", Recipients: "Ontvangers", Undelivered: "de brief kwam niet aan", Delivered: "Wie wat heeft ontvangen", NotYet: "Er is nog niets helemaal gedownload.",
-		Everything: "alles, als zip", Anybody: "via de gemeenschappelijke link", When: "Wanneer", What: "Wat", Who: "Wie", Arrived: "aangekomen",
+		Everything: "alles, als zip", Some: "enkele bestanden, als zip", Anybody: "via de gemeenschappelijke link", When: "Wanneer", What: "Wat", Who: "Wie", Arrived: "aangekomen",
 		Extend: "Vanaf nu bewaren gedurende", ExtendButton: "Verlengen", SendAgain: "Naar meer mensen sturen", SendButton: "Versturen",
 		Locked: "Er is een wachtwoord nodig.", Password: "Nieuw wachtwoord (leeg: geen)", PasswordButton: "Wijzigen",
 		Delete: "Weghalen", DeleteHint: "Daarna kan niemand het meer downloaden.", Recover: "Terughalen",
@@ -96,7 +96,7 @@ func spanishMine() Mine {
 		States:    map[string]string{"open": "en camino", "transfer_expired": "caducado", "transfer_deleted": "retirado", "transfer_cancelled": "abandonado", "transfer_blocked": "bloqueado"},
 		Downloads: func(n int) string { return count(n, "descarga", "descargas") }, DownloadsOf: func(n, most int) string { return count(n, "descarga", "descargas") + " / " + strconv.Itoa(most) },
 		Link: "Enlace", Recipients: "Destinatarios", Undelivered: "la carta no llegó", Delivered: "Quién recibió qué", NotYet: "Aún no se ha descargado nada por completo.",
-		Everything: "todo, en un zip", Anybody: "por el enlace común", When: "Cuándo", What: "Qué", Who: "Quién", Arrived: "han llegado",
+		Everything: "todo, en un zip", Some: "algunos archivos, en un zip", Anybody: "por el enlace común", When: "Cuándo", What: "Qué", Who: "Quién", Arrived: "han llegado",
 		Extend: "Guardarlo desde ahora durante", ExtendButton: "Prolongar", SendAgain: "Enviarlo a más personas", SendButton: "Enviar",
 		Locked: "Hace falta una contraseña.", Password: "Nueva contraseña (vacío: ninguna)", PasswordButton: "Cambiar",
 		Delete: "Retirarlo", DeleteHint: "Desde entonces nadie podrá descargarlo.", Recover: "Recuperarlo",
@@ -109,7 +109,7 @@ func norwegianMine() Mine {
 		States:    map[string]string{"open": "underveis", "transfer_expired": "utløpt", "transfer_deleted": "tatt ned", "transfer_cancelled": "gitt opp", "transfer_blocked": "sperret"},
 		Downloads: func(n int) string { return count(n, "nedlasting", "nedlastinger") }, DownloadsOf: func(n, most int) string { return count(n, "nedlasting", "nedlastinger") + " / " + strconv.Itoa(most) },
 		Link: "Lenke", Recipients: "Mottakere", Undelivered: "brevet kom ikke fram", Delivered: "Hvem som fikk hva", NotYet: "Ingenting er lastet ned helt ennå.",
-		Everything: "alt, som zip", Anybody: "med den felles lenken", When: "Når", What: "Hva", Who: "Hvem", Arrived: "er framme",
+		Everything: "alt, som zip", Some: "noen filer, som zip", Anybody: "med den felles lenken", When: "Når", What: "Hva", Who: "Hvem", Arrived: "er framme",
 		Extend: "Behold den fra nå i", ExtendButton: "Forleng", SendAgain: "Send den til flere", SendButton: "Send",
 		Locked: "Det trengs et passord.", Password: "Nytt passord (tomt: intet)", PasswordButton: "Endre",
 		Delete: "Ta den ned", DeleteHint: "Etterpå kan ingen laste den ned.", Recover: "Hent den tilbake",

@@ -19,29 +19,31 @@ type Pages struct {
 	Size     func(bytes int64) string
 
 	// The page behind a link.
-	FilesForYou  string // the title of a transfer without one
-	DownloadAll  string
-	DownloadOne  string
-	View         string // before a file's name: to look at it
-	AsZip        string // how everything comes: AsZip, then a size
-	AllFiles     string // heading of the list, for those who hear the page
-	Links        string
-	Nothing      string // for a board without files
-	Until        string // before a moment
-	Arriving     string // of what is still coming in, and can be fetched
-	PrivateLink  string
-	Nameless     string // of a file whose name shows nothing
-	FilesCount   func(n int) string
-	LinksCount   func(n int) string
-	TimeLeft     func(d time.Duration) string
-	Moment       func(t time.Time) string
-	SkipToMain   string
-	HomeOf       func(name string) string // label of the way home
-	WhatIsThis   string                   // in the foot of every page
-	BoardKeeping string
-	From         string // before the sender's address
-	Forever      string // where there is no moment
-	OwnLink      string // PrivateLink where the link is one recipient's own
+	FilesForYou    string // the title of a transfer without one
+	DownloadAll    string
+	DownloadOne    string
+	View           string // before a file's name: to look at it
+	Choose         string // before a file's name: to have it with others
+	DownloadChosen string
+	AsZip          string // how everything comes: AsZip, then a size
+	AllFiles       string // heading of the list, for those who hear the page
+	Links          string
+	Nothing        string // for a board without files
+	Until          string // before a moment
+	Arriving       string // of what is still coming in, and can be fetched
+	PrivateLink    string
+	Nameless       string // of a file whose name shows nothing
+	FilesCount     func(n int) string
+	LinksCount     func(n int) string
+	TimeLeft       func(d time.Duration) string
+	Moment         func(t time.Time) string
+	SkipToMain     string
+	HomeOf         func(name string) string // label of the way home
+	WhatIsThis     string                   // in the foot of every page
+	BoardKeeping   string
+	From           string // before the sender's address
+	Forever        string // where there is no moment
+	OwnLink        string // PrivateLink where the link is one recipient's own
 
 	// The form for the password of a link.
 	UnlockTitle, UnlockText, UnlockButton string
@@ -176,29 +178,31 @@ func English() *Pages {
 	return &Pages{
 		Lang: "en", Dir: "ltr", Language: "Language", Size: Size,
 
-		FilesForYou:  "Files for you",
-		DownloadAll:  "Download everything",
-		DownloadOne:  "Download",
-		View:         "Look at",
-		AsZip:        "one zip",
-		AllFiles:     "Files",
-		Links:        "Links",
-		Nothing:      "Nothing has arrived here yet. Come back in a while.",
-		Until:        "until",
-		Arriving:     "Still on its way: a download begins now and ends with the upload.",
-		PrivateLink:  "Whoever has this link can download these files. Pass it on with care.",
-		Nameless:     "file",
-		FilesCount:   func(n int) string { return count(n, "file", "files") },
-		LinksCount:   func(n int) string { return count(n, "link", "links") },
-		TimeLeft:     lasting("%s left", "less than a minute left", "day", "days", "hour", "hours", "minute", "minutes"),
-		Moment:       func(t time.Time) string { return Date(t) + ", " + t.UTC().Format("15:04") + " UTC" },
-		SkipToMain:   "Skip to the content",
-		HomeOf:       func(name string) string { return name + ", first page" },
-		WhatIsThis:   "carries large files from people to people, on a server of their own.",
-		BoardKeeping: "Each visit keeps this board for longer.",
-		From:         "From",
-		Forever:      "no end is set",
-		OwnLink:      "This link is your own: whoever has it can download these files, and that counts as you.",
+		FilesForYou:    "Files for you",
+		DownloadAll:    "Download everything",
+		DownloadOne:    "Download",
+		View:           "Look at",
+		AsZip:          "one zip",
+		Choose:         "Choose",
+		DownloadChosen: "Download the chosen ones as a zip",
+		AllFiles:       "Files",
+		Links:          "Links",
+		Nothing:        "Nothing has arrived here yet. Come back in a while.",
+		Until:          "until",
+		Arriving:       "Still on its way: a download begins now and ends with the upload.",
+		PrivateLink:    "Whoever has this link can download these files. Pass it on with care.",
+		Nameless:       "file",
+		FilesCount:     func(n int) string { return count(n, "file", "files") },
+		LinksCount:     func(n int) string { return count(n, "link", "links") },
+		TimeLeft:       lasting("%s left", "less than a minute left", "day", "days", "hour", "hours", "minute", "minutes"),
+		Moment:         func(t time.Time) string { return Date(t) + ", " + t.UTC().Format("15:04") + " UTC" },
+		SkipToMain:     "Skip to the content",
+		HomeOf:         func(name string) string { return name + ", first page" },
+		WhatIsThis:     "carries large files from people to people, on a server of their own.",
+		BoardKeeping:   "Each visit keeps this board for longer.",
+		From:           "From",
+		Forever:        "no end is set",
+		OwnLink:        "This link is your own: whoever has it can download these files, and that counts as you.",
 
 		UnlockTitle:  "A password, please",
 		UnlockText:   "Whoever sent these files has protected them. If you do not know the password, ask the sender.",

@@ -218,10 +218,21 @@ func (h *Handler) fetchZip(c *call) (any, error) {
 		return nil, err
 	}
 	zip, err := p.Zip()
+	chosen := c.r.URL.Query()["file"]
+	f := h.fetch(c, v)
+	if len(chosen) > 0 {
+		ids := make([]upload.ID, len(chosen))
+		for i, id := range chosen {
+			ids[i] = upload.ID(id)
+		}
+		if zip, err = p.Chosen(ids); err == nil {
+			f.Chosen = zip.ETag()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	return h.deliver(c, h.fetch(c, v), zip, deliver.Item{Name: p.Name, ETag: zip.ETag(), Type: "application/zip"})
+	return h.deliver(c, f, zip, deliver.Item{Name: p.Name, ETag: zip.ETag(), Type: "application/zip"})
 }
 
 func (h *Handler) deliver(c *call, f transfer.Fetch, src deliver.Source, it deliver.Item) (any, error) {

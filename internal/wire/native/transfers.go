@@ -424,7 +424,7 @@ func (h *Handler) listDeliveries(c *call) (any, error) {
 			continue
 		}
 		b := deliveryBody{At: moment(r.WholeAt), IP: r.Address, Size: t.Size}
-		if r.Item != "" {
+		if archive, _ := r.Archive(); !archive {
 			if files[r.Item] == nil {
 				f, _, err := h.Desk.File(ctx, r.Item)
 				if err != nil {

@@ -142,7 +142,7 @@ func (h *Handler) Describe(ctx context.Context, t *transfer.Transfer, r *transfe
 		return out, nil
 	}
 	b := deliveryBody{At: moment(r.WholeAt), IP: r.Address, Size: t.Size}
-	if r.Item != "" {
+	if archive, _ := r.Archive(); !archive {
 		f, _, err := h.Desk.File(ctx, r.Item)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return nil, err

@@ -64,7 +64,21 @@ func TestTusClient(t *testing.T) {
 	slow(t)
 	var all []sent
 	driveFor(t, testenv.StartFerry(t), "tus.js", &all)
-	if len(all) != 2 {
+	if len(all) != 3 {
+		t.Fatalf("%d uploads", len(all))
+	}
+	for _, s := range all {
+		checkPage(t, s)
+	}
+}
+
+// Uppy in a browser, on a page of another origin.
+func TestUppy(t *testing.T) {
+	slow(t)
+	testenv.Need(t, "chromium")
+	var all []sent
+	driveFor(t, testenv.StartFerry(t), "uppy.js", &all)
+	if len(all) != 3 {
 		t.Fatalf("%d uploads", len(all))
 	}
 	for _, s := range all {

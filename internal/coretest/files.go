@@ -158,6 +158,56 @@ func (m *Model) change(call string, file upload.Key, change completion) (*upload
 	return m.file(file), nil
 }
 
+// Join is upload.Store's.
+func (m *Model) Join(_ context.Context, to upload.Key, from []upload.Key, change func(*upload.File, []*upload.File) error) (*upload.File, error) {
+	if err := m.enter("Join"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, k := range append([]upload.Key{to}, from...) {
+		if m.files[k] == nil {
+			return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+		}
+	}
+	f := m.file(to)
+	var others []*upload.File
+	var held []int64
+	for _, k := range from {
+		others = append(others, m.file(k))
+		held = append(held, others[len(others)-1].Held())
+	}
+	had := f.Held()
+	if err := change(f, others); err != nil {
+		return nil, err
+	}
+	base := 0
+	for i, o := range others {
+		parts := m.sortedParts(o.Key)
+		for _, p := range parts {
+			p.Number += base
+			m.parts[to][p.Number] = p
+		}
+		base += len(parts)
+		m.parts[o.Key] = map[int]upload.Part{}
+		home := m.shares[o.Home.Key]
+		home.Files--
+		home.Version++
+		if err := m.grow(home, o.Held()-held[i]); err != nil {
+			return nil, err
+		}
+		o.Home = home
+		m.files[o.Key] = o
+	}
+	home := m.shares[f.Home.Key]
+	if err := m.grow(home, f.Held()-had); err != nil {
+		return nil, err
+	}
+	home.OpenFiles--
+	f.Home = home
+	m.files[to] = f
+	return m.file(to), nil
+}
+
 // Suspect is upload.Store's.
 func (m *Model) Suspect(_ context.Context, file upload.Key) error {
 	if err := m.enter("Suspect"); err != nil {

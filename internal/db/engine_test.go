@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/share"
@@ -157,6 +158,11 @@ func (w world) changes() map[string]func() error {
 		r.Bytes, r.Spans = 4, transfer.Spans{{Off: 0, N: 4}}
 		return nil
 	}))
+	_, joinedFile := w.create(w.acc, upload.Unknown)
+	_, joinedParts := w.create(w.acc, 9, 9)
+	for _, f := range joinedParts {
+		w.must(w.put(f, 1, 9, blob.ID("loose"+string(f.Key))))
+	}
 	changes := w.contactChanges()
 	maps.Copy(changes, w.hookChanges())
 	maps.Copy(changes, w.letterChanges())
@@ -232,6 +238,16 @@ func (w world) changes() map[string]func() error {
 				c.Used = true
 				return []job.Job{{Kind: transfer.LetterFirstDownload, ID: string(t.Key), RunAt: now}}
 			})
+		},
+		"Join": func() error {
+			_, err := w.Join(w.ctx, joinedFile[0].Key, []upload.Key{joinedParts[1].Key, joinedParts[0].Key}, func(to *upload.File, from []*upload.File) error {
+				to.Size, to.Got, to.Parts, to.Loose, to.State = 18, 18, 2, 2, upload.Complete
+				for _, f := range from {
+					f.State, f.Parts, f.Loose, f.Got, f.Local = upload.Deleted, 0, 0, 0, string(to.ID)
+				}
+				return nil
+			})
+			return err
 		},
 		"DropParts": func() error { return w.DropParts(w.ctx, removedFiles[0].Key) },
 		"Forget":    func() error { _, err := w.Forget(w.ctx, now.Add(999*time.Hour), 10); return err },

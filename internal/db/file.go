@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"crypto/md5"
+	"slices"
 
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -249,6 +250,47 @@ func (d *DB) Complete(ctx context.Context, id upload.ID, change settler) (f *upl
 			return err
 		}
 		return rework(t, f, change)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Join implements upload.Store.
+func (d *DB) Join(ctx context.Context, to upload.Key, from []upload.Key, change func(*upload.File, []*upload.File) error) (f *upload.File, err error) {
+	err = d.write(ctx, func(t tx) error {
+		locked := map[upload.Key]*upload.File{}
+		for _, key := range slices.Sorted(slices.Values(append([]upload.Key{to}, from...))) { // in one order, whoever joins them
+			one, _, err := lockFile(t, byKey, key, 0)
+			if err != nil {
+				return err
+			}
+			locked[key] = one
+		}
+		f = locked[to]
+		others, held := make([]*upload.File, len(from)), make([]int64, len(from))
+		parts := make([]int, len(from))
+		for i, key := range from {
+			others[i], held[i], parts[i] = locked[key], locked[key].Held(), locked[key].Parts
+		}
+		was, had := f.State, f.Held()
+		if err := change(f, others); err != nil {
+			return err
+		}
+		// What they give back first, so that there is room for it.
+		base := 0
+		for i, o := range others {
+			t.exec(`update parts set file = $1, number = number + $2 where file = $3`, f.Key, base, o.Key)
+			base += parts[i]
+			updateCounters(t, o)
+			t.exec(`update files set local = $1 where key = $2`, o.Local, o.Key)
+			t.exec(`update shares set version = version + 1, files = files - 1 where key = $1`, o.Home.Key)
+			grow(t, o.Home, o.Held()-held[i])
+		}
+		follow(t, f, was, had)
+		updateCounters(t, f)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -112,6 +112,7 @@ type Draft struct {
 type DraftFile struct {
 	ID     upload.ID
 	Ident  string // see upload.File
+	Local  string // see upload.File
 	Name   string
 	Size   int64 // bytes, or upload.Unknown
 	Chunk  int64 // planned length of a part; 0: no plan
@@ -140,7 +141,7 @@ func (s *Service) Create(ctx context.Context, who account.Actor, d Draft) (*Tran
 		}
 		t.Size += n
 		files[i] = &upload.File{
-			Key: upload.Key(keys[i]), ID: f.ID, Ident: f.Ident, Name: f.Name, Size: f.Size, Chunk: f.Chunk, Upload: f.Upload,
+			Key: upload.Key(keys[i]), ID: f.ID, Ident: f.Ident, Local: f.Local, Name: f.Name, Size: f.Size, Chunk: f.Chunk, Upload: f.Upload,
 			State: upload.Open, CreatedAt: now, Home: &t.Share,
 		}
 	}

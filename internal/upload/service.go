@@ -59,6 +59,11 @@ type Store interface {
 	// back.
 	Rework(ctx context.Context, file Key, change func(f *File, parts func() ([]Part, error)) (drop []int, jobs []job.Job, err error)) error
 
+	// Join loads the file and others, runs change on them, and saves what it made of them:
+	// the parts of the others become the file's, in the order of the others, numbered
+	// anew from 1. What the others held of their account's quota the file holds then.
+	Join(ctx context.Context, to Key, from []Key, change func(to *File, from []*File) error) (*File, error)
+
 	// Suspect marks the file: its parts are to be read again.
 	Suspect(ctx context.Context, file Key) error
 

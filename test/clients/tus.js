@@ -56,6 +56,23 @@ async function main () {
     upload.start()
   })
 
+  // In three parts at the same time, which the server puts together.
+  const joined = await new Promise((resolve, reject) => {
+    let link
+    const upload = new tus.Upload(bytes, {
+      endpoint: `${FERRY_URL}/files`,
+      parallelUploads: 3,
+      chunkSize: 2_000_000,
+      retryDelays: null,
+      headers: { 'X-Api-Key': FERRY_KEY },
+      metadata: { filename: 'joined.bin' },
+      onAfterResponse (req, res) { link = res.getHeader('Ferry-Link') || link },
+      onError: reject,
+      onSuccess () { resolve(link) }
+    })
+    upload.start()
+  })
+
   // One that is taken back.
   const gone = await run(undefined, 1)
   await tus.Upload.terminate(gone.url, { headers: { 'X-Api-Key': FERRY_KEY } })
@@ -63,6 +80,7 @@ async function main () {
   const sum = b => createHash('sha256').update(b).digest('hex')
   console.log(JSON.stringify([
     { URL: done.link, Files: [{ Name: 'from tus ✈.bin', Size: bytes.length, SHA256: sum(bytes) }] },
+    { URL: joined, Files: [{ Name: 'joined.bin', Size: bytes.length, SHA256: sum(bytes) }] },
     { URL: streamed, Files: [{ Name: 'stream.bin', Size: 8_000_001, SHA256: sum(bytes.subarray(0, 8_000_001)) }] }
   ]))
 }

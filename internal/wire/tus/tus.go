@@ -40,6 +40,7 @@ const (
 	uploadMetadata   = "Upload-Metadata"
 	uploadChecksum   = "Upload-Checksum"
 	uploadExpires    = "Upload-Expires"
+	uploadConcat     = "Upload-Concat"
 	uploadComplete   = "Upload-Complete"
 	uploadIncomplete = "Upload-Incomplete" // of the draft's first versions, the other way round
 	uploadLimit      = "Upload-Limit"
@@ -48,9 +49,8 @@ const (
 	linkHeader = "Ferry-Link" // where people get what was sent, once it is complete
 )
 
-// extensions are those of tus that are there. Concatenation is not: parts of one file
-// may be sent at the same time by presigned URLs and Filemail's chunks.
-const extensions = "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration"
+// extensions are those of tus that are there.
+const extensions = "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration,concatenation"
 
 // Config is what the door stands on.
 type Config struct {
@@ -78,7 +78,7 @@ var cors = wire.CORS{
 	Headers: "*, authorization",
 	Expose: "Location, " + strings.Join([]string{
 		resumable, "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm", uploadOffset, uploadLength, uploadDefer,
-		uploadMetadata, uploadExpires, uploadComplete, uploadLimit, interopVersion, linkHeader,
+		uploadMetadata, uploadExpires, uploadConcat, uploadComplete, uploadLimit, interopVersion, linkHeader,
 	}, ", "),
 	MaxAge: "3600",
 }
@@ -243,15 +243,28 @@ func (h *Handler) tell(r *request, f *upload.File, offset int64) {
 	if r.tus && f.Name != "" {
 		header.Set(uploadMetadata, metadata(f.Name))
 	}
+	switch {
+	case partial(f):
+		header.Set(uploadConcat, "partial")
+	case f.Ident == madeFinal:
+		header.Set(uploadConcat, f.Local)
+	}
 	if v := r.Header.Get(interopVersion); v != "" {
 		header.Set(interopVersion, interop(v))
 	}
 }
 
-// madeHere is by what a file that this door made is known to it.
-const madeHere = "tus"
+// By these a file that this door made is known to it: madeHere, or one that is to be a part
+// of another, or one that was put together of such.
+const (
+	madeHere    = "tus"
+	madePartial = "tus-partial"
+	madeFinal   = "tus-final"
+)
 
-func made(f *upload.File) bool { return f.Ident == madeHere }
+func made(f *upload.File) bool { return f.Ident == madeHere || f.Ident == madeFinal }
+
+func partial(f *upload.File) bool { return f.Ident == madePartial }
 
 // terminate takes a file back. One of another door's loses what was sent of it; when it
 // is complete it is that door's to delete.
@@ -264,7 +277,7 @@ func (h *Handler) terminate(r *request) error {
 	if err != nil {
 		return err
 	}
-	if made(f) {
+	if made(f) || partial(f) {
 		err = h.Shares.Delete(ctx, f.Home.Owner, f.Home.ID)
 	} else {
 		err = h.Uploads.Abandon(ctx, f)

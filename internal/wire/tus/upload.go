@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,9 @@ const resumptionSupported = 104
 // create begins a file, and takes what of it comes along. A POST that speaks neither
 // protocol brings the whole file: so any HTTP client uploads by one request.
 func (h *Handler) create(r *request) error {
+	if list, ok := strings.CutPrefix(r.Header.Get(uploadConcat), "final;"); ok && r.tus {
+		return h.concat(r, list)
+	}
 	l, err := r.lengths(true)
 	if err != nil {
 		return err
@@ -55,26 +59,18 @@ func (h *Handler) create(r *request) error {
 	if h.MaxSize > 0 && l.size > h.MaxSize {
 		return fault.New(fault.TooLarge, "transfer_too_large", "a file has at most %d bytes", h.MaxSize)
 	}
-	name, err := r.name()
-	if err != nil {
-		return err
-	}
 	sum, err := r.checksum()
 	if err != nil {
 		return err
 	}
-	shape := h.IDs.Text(id.Hex, 32) + h.Now().UTC().Format("20060102150405")
-	t, files, err := h.Transfers.Create(r.Context(), r.actor, transfer.Draft{
-		ID: share.ID(shape), Code: "t-" + h.IDs.Text(id.Base62, 10), Hash: h.IDs.Text(id.Hex, 6), Sealed: true,
-		Files: []transfer.DraftFile{{
-			ID: upload.ID(h.IDs.Text(id.Base62, 22)), Ident: madeHere, Name: name, Size: l.size, Chunk: chunkOf(l.size),
-		}},
-	})
+	draft := transfer.DraftFile{Ident: madeHere, Size: l.size, Chunk: chunkOf(l.size)}
+	if r.tus && r.Header.Get(uploadConcat) == "partial" {
+		draft.Ident, draft.Chunk = madePartial, 0 // its parts become another's, so none lies in a planned place
+	}
+	f, err := h.begin(r, draft)
 	if err != nil {
 		return err
 	}
-	f := files[0]
-	f.Home = &t.Share
 	header := r.w.Header()
 	header.Set("Location", h.BaseURL()+Prefix+"/"+string(f.ID))
 	if v := r.Header.Get(interopVersion); v != "" && l.resumable {
@@ -86,7 +82,7 @@ func (h *Handler) create(r *request) error {
 		taken, now, err := h.take(r, f.ID, 0, l, sum)
 		if err != nil && (!l.resumable || fault.KindOf(err) == fault.Invalid) {
 			// Nobody will go on with it, so nothing was begun.
-			return errors.Join(err, h.Shares.Delete(context.WithoutCancel(r.Context()), t.Owner, t.ID))
+			return errors.Join(err, h.Shares.Delete(context.WithoutCancel(r.Context()), f.Home.Owner, f.Home.ID))
 		}
 		if taken != nil {
 			f, offset = taken, now // after another error the client goes on from there, and hears of it then
@@ -98,6 +94,25 @@ func (h *Handler) create(r *request) error {
 		_, _ = io.WriteString(r.w, header.Get(linkHeader)+"\n")
 	}
 	return nil
+}
+
+// begin makes a transfer of one file.
+func (h *Handler) begin(r *request, draft transfer.DraftFile) (f *upload.File, err error) {
+	if draft.Name, err = r.name(); err != nil {
+		return nil, err
+	}
+	draft.ID = upload.ID(h.IDs.Text(id.Base62, 22))
+	shape := h.IDs.Text(id.Hex, 32) + h.Now().UTC().Format("20060102150405")
+	t, files, err := h.Transfers.Create(r.Context(), r.actor, transfer.Draft{
+		ID: share.ID(shape), Code: "t-" + h.IDs.Text(id.Base62, 10), Hash: h.IDs.Text(id.Hex, 6), Sealed: true,
+		Files: []transfer.DraftFile{draft},
+	})
+	if err != nil {
+		return nil, err
+	}
+	f = files[0]
+	f.Home = &t.Share
+	return f, nil
 }
 
 // append takes bytes that follow on those a file has.
@@ -126,6 +141,9 @@ func (h *Handler) append(r *request) error {
 	}
 	if err := h.own(r); err != nil {
 		return err
+	}
+	if f, err := h.Uploads.File(r.Context(), r.actor.Account, r.file); err == nil && f.Ident == madeFinal {
+		return fault.New(fault.Forbidden, "upload_final", "a file that is made of others takes no bytes") // tus, Concatenation
 	}
 	f, now, err := h.take(r, r.file, *offset, l, sum)
 	if err != nil {

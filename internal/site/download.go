@@ -42,7 +42,13 @@ type sharePage struct {
 type mainButton struct{ URL, Label, Note string }
 
 // A row is a file in the list.
-type row struct{ URL, Name, Ending, Size, View, Pick string }
+type row struct {
+	URL, Name, Ending, Size, View, Pick string
+
+	Short  string // the name in its folder
+	Folder string // of the first row of one
+	Inside bool   // a folder
+}
 
 // rowsOf are some rows, and what looking at a file is called, and choosing it.
 type rowsOf struct {
@@ -108,10 +114,16 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 		return err
 	}
 	rows := make([]row, 0, min(rowStep, len(p.Files)))
-	for files := range slices.Chunk(p.Files, rowStep) {
+	last := ""
+	for files := range slices.Chunk(byFolder(p.Files), rowStep) {
 		rows = rows[:0]
 		for _, f := range files {
-			one := row{URL: fileURL(v.root, f), Name: f.Name, Ending: ending(f.Name), Size: view.Words.Size(f.Size)}
+			folder, short := splitName(f.Name)
+			one := row{URL: fileURL(v.root, f), Name: f.Name, Short: short, Ending: ending(f.Name), Size: view.Words.Size(f.Size)}
+			if folder != last {
+				one.Folder, last = folder, folder
+			}
+			one.Inside = folder != ""
 			if view.Pick != "" {
 				one.Pick = string(f.ID)
 			}
@@ -129,6 +141,30 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 		return err
 	}
 	return out.Flush()
+}
+
+// splitName gives a shown name's folder, "" for none, and the rest.
+func splitName(name string) (folder, short string) {
+	i := strings.LastIndexByte(name, '/')
+	if i <= 0 || i == len(name)-1 {
+		return "", name
+	}
+	return name[:i], name[i+1:]
+}
+
+// byFolder gives files in the order of their folders, those in none first, where there are
+// folders.
+func byFolder(files []archive.Item) []archive.Item {
+	if !slices.ContainsFunc(files, func(f archive.Item) bool { folder, _ := splitName(f.Name); return folder != "" }) {
+		return files
+	}
+	files = slices.Clone(files)
+	slices.SortStableFunc(files, func(a, b archive.Item) int {
+		x, _ := splitName(a.Name)
+		y, _ := splitName(b.Name)
+		return strings.Compare(x, y)
+	})
+	return files
 }
 
 func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links []*board.Link) *sharePage {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,6 +161,21 @@ func TestOldWebClientsFindASession(t *testing.T) {
 	}
 }
 
+// Files stand by their folders, those in none first, and otherwise as they were sent.
+func TestFolders(t *testing.T) {
+	w := newWorld(t)
+	tr, _ := w.transfer("", "", sent{"z/two.txt", "1"}, sent{"b.txt", "2"}, sent{"a/x/one.txt", "3"}, sent{"z/one.txt", "4"}, sent{"a.txt", "5"})
+	page := w.get(downloads(tr), http.StatusOK)
+	var got []string
+	for _, m := range regexp.MustCompile(`<li class="folder"><bdi>([^<]*)|data-file="([^"]*)"[^\n]*<bdi class="name">([^<]*)`).FindAllStringSubmatch(page, -1) {
+		got = append(got, m[1]+m[2]+" "+m[3])
+	}
+	want := []string{"b.txt b.txt", "a.txt a.txt", "a/x ", "a/x/one.txt one.txt", "z ", "z/two.txt two.txt", "z/one.txt one.txt"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 var fileLink = regexp.MustCompile(`<a class="row" href="([^"]*)" data-file="([^"]*)" download>`)
 
 func TestHostileNames(t *testing.T) {
@@ -168,14 +184,20 @@ func TestHostileNames(t *testing.T) {
 	for i, name := range hostile {
 		files[i] = sent{name, fmt.Sprintf("content %d", i)}
 	}
-	tr, _ := w.transfer(hostile[0], hostile[1], files...)
+	tr, made := w.transfer(hostile[0], hostile[1], files...)
 	page := w.get(downloads(tr), http.StatusOK)
 	found := fileLink.FindAllStringSubmatch(page, -1)
 	if len(found) != len(hostile) {
 		t.Fatalf("%d links of %d", len(found), len(hostile))
 	}
-	for i, m := range found {
+	seen := map[int]bool{}
+	for _, m := range found {
 		href, shown := html.UnescapeString(m[1]), html.UnescapeString(m[2])
+		i := slices.IndexFunc(made, func(f *upload.File) bool { return strings.Contains(href, "/file/"+string(f.ID)+"/") })
+		if i < 0 || seen[i] {
+			t.Fatalf("%s is no file's, or one that was there before", href)
+		}
+		seen[i] = true
 		if shown != words.Shown(hostile[i]) && !(words.Shown(hostile[i]) == "" && shown == "file") {
 			t.Errorf("%q is shown as %q", hostile[i], shown)
 		}

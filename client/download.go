@@ -91,13 +91,10 @@ func (c *Client) Open(ctx context.Context, name, password string) (*Link, error)
 		}
 		l.pass = out.Pass
 	}
+	l.name = name
 	for cursor := ""; ; {
-		var page Link
-		q := "?limit=1000"
-		if cursor != "" {
-			q += "&cursor=" + url.QueryEscape(cursor)
-		}
-		if err := c.do(ctx, call{method: "GET", path: at + q, header: l.header(), out: &page}); err != nil {
+		page, err := l.page(ctx, cursor)
+		if err != nil {
 			return nil, err
 		}
 		if page.Locked {
@@ -113,6 +110,16 @@ func (c *Client) Open(ctx context.Context, name, password string) (*Link, error)
 	}
 }
 
+// page gives what the link shows from a place on.
+func (l *Link) page(ctx context.Context, cursor string) (page Link, err error) {
+	q := "?limit=1000"
+	if cursor != "" {
+		q += "&cursor=" + url.QueryEscape(cursor)
+	}
+	err = l.c.do(ctx, call{method: "GET", path: root + "/links/" + url.PathEscape(l.name) + q, header: l.header(), out: &page})
+	return page, err
+}
+
 func (l *Link) header() http.Header {
 	h := http.Header{}
 	if l.pass != "" {
@@ -124,23 +131,15 @@ func (l *Link) header() http.Header {
 // sumOf gives the CRC-32 of a file that was coming in when the link was opened, once all of
 // it is there.
 func (l *Link) sumOf(ctx context.Context, f *LinkFile) (string, error) {
-	for f.CRC32 == "" {
-		now := Link{}
-		for cursor := "first"; cursor != ""; cursor = now.Next {
-			q := "?limit=1000"
-			if cursor != "first" {
-				q += "&cursor=" + url.QueryEscape(cursor)
-			}
-			now = Link{}
-			if err := l.c.do(ctx, call{method: "GET", path: root + "/links/" + url.PathEscape(l.name) + q, header: l.header(), out: &now}); err != nil {
-				return "", err
-			}
-			if i := slices.IndexFunc(now.Files, func(g LinkFile) bool { return g.ID == f.ID }); i >= 0 {
-				f.CRC32 = now.Files[i].CRC32
-				break
-			}
+	for cursor := ""; f.CRC32 == ""; {
+		now, err := l.page(ctx, cursor)
+		if err != nil {
+			return "", err
 		}
-		if f.CRC32 == "" {
+		if i := slices.IndexFunc(now.Files, func(g LinkFile) bool { return g.ID == f.ID }); i >= 0 {
+			f.CRC32, now.Next = now.Files[i].CRC32, ""
+		}
+		if cursor = now.Next; cursor == "" && f.CRC32 == "" {
 			if err := l.c.sleep(ctx, 500*time.Millisecond); err != nil {
 				return "", err
 			}

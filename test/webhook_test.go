@@ -218,6 +218,7 @@ func TestWebhooksStayOutside(t *testing.T) {
 	n := newNative(t, node.URL, "X-Api-Key", node.Key())
 	r := newReceiver(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(r.URL, "http://"), ":")
+	tried := 0
 	for _, host := range []string{
 		"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "2130706433", "0x7f.1", "169.254.169.254", "10.0.0.1", "[fd00::1]", "[64:ff9b::7f00:1]",
 	} {
@@ -240,15 +241,18 @@ func TestWebhooksStayOutside(t *testing.T) {
 			n.must("GET", "/webhooks/"+hook.ID+"/messages", nil, &page)
 			if m := page.Items[0]; m.Attempts == 0 {
 				return fmt.Errorf("%s: not tried", host)
-			} else if m.Problem != "its address is not a public one" && m.Problem != "its name leads nowhere" {
+			} else if m.Problem != "it has no public address" {
 				t.Errorf("%s: %q", host, m.Problem)
 			}
 			return nil
 		})
 		n.must("DELETE", "/webhooks/"+hook.ID, nil, nil)
+		tried++
 	}
-	if len(r.got) > 0 {
-		t.Errorf("%d messages came", len(r.got))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.got) > 0 || tried < 10 {
+		t.Errorf("%d messages came, %d addresses were tried", len(r.got), tried)
 	}
 	for _, bad := range []object{
 		{"url": "ftp://example.org"}, {"url": "example.org"}, {"url": "http://a:b@example.org"}, {"url": "https://example.org", "events": []string{"everything"}}, {},

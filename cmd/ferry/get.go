@@ -50,10 +50,11 @@ func (c *getCommand) Run(ctx context.Context, p *program) error {
 	switch {
 	case c.Out == "-" && len(files) == 1 && !c.Zip:
 		return l.WriteTo(ctx, p.stdout, files[0])
-	case c.Zip && len(c.File) > 0, c.Out == "-" && len(c.File) > 0:
-		return l.WriteZip(ctx, p.stdout, files...)
 	case c.Zip, c.Out == "-":
-		return l.WriteZip(ctx, p.stdout)
+		if len(c.File) == 0 {
+			files = nil
+		}
+		return l.WriteZip(ctx, p.stdout, files...)
 	}
 	folder := c.Out
 	if folder == "." {

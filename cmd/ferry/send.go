@@ -113,21 +113,25 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	show.total(sources)
-	o := client.UploadOptions{IdempotencyKey: state.key, Progress: show.progress}
-	if c.Live && !c.JSON {
-		o.Made = func(t *client.Transfer) { _ = c.print(p.stdout, t) }
-	}
-	sent, err := cl.Upload(ctx, t, plain(sources), o)
+	made, told := false, c.Live && !c.JSON
+	sent, err := cl.Upload(ctx, t, plain(sources), client.UploadOptions{
+		IdempotencyKey: state.key, Progress: show.progress,
+		Made: func(t *client.Transfer) {
+			if made = true; told {
+				_ = c.print(p.stdout, t)
+			}
+		},
+	})
 	if err != nil {
-		if over(err) {
+		if over(err) || !made && !client.Temporary(err) { // there is nothing to go on with
 			state.forget()
 		}
 		return err
 	}
 	show.end()
 	state.forget()
-	if o.Made != nil {
-		return nil // it is printed
+	if told {
+		return nil
 	}
 	return c.print(p.stdout, sent)
 }

@@ -48,15 +48,19 @@ func (p *Parcel) ZipSize() int64 { return p.zip.Size() }
 // others can be had one by one.
 func (p *Parcel) Zip() (*Zip, error) { return p.zip, p.damage }
 
-// Chosen gives a zip of some of the files, in the order of all of them, under the names
-// that they have in the zip of all: NotFound "file_unknown", and as Zip.
-func (p *Parcel) Chosen(ids []upload.ID) (*Zip, error) {
+// Chosen gives a zip of the files with these ids, in the order of all of them, under the
+// names that they have in the zip of all; without any it is that. NotFound "file_unknown",
+// and as Zip.
+func (p *Parcel) Chosen(ids []string) (*Zip, error) {
+	if len(ids) == 0 {
+		return p.Zip()
+	}
 	if len(p.zip.files) != len(p.Files) {
 		return nil, p.damage
 	}
 	wanted := make(map[upload.ID]bool, len(ids))
 	for _, i := range ids {
-		wanted[i] = true
+		wanted[upload.ID(i)] = true
 	}
 	files := make([]file, 0, len(wanted))
 	for i, f := range p.Files {

@@ -155,7 +155,7 @@ func (d *DB) EndDownload(
 	ctx context.Context, r transfer.Record, change func(*transfer.Transfer, *transfer.Record, *transfer.Claim) []job.Job,
 ) error {
 	return d.write(ctx, func(t tx) error {
-		if clause := t.lock(" for update"); clause != "" && r.Item != "" {
+		if clause := t.lock(" for update"); clause != "" && r.OfFile() {
 			t.exec(`select key from files where key = $1`+clause, r.Item) // before its home, as everywhere
 		}
 		tr, err := lockTransfer(t, `s.key = $1`, r.Home)
@@ -199,7 +199,7 @@ func (d *DB) EndDownload(
 		if whole {
 			tell(t, tr.Owner.Account, share.EventDownloaded, tr.Key, rec.Key, rec.WholeAt)
 		}
-		if whole && rec.Item != "" {
+		if whole && rec.OfFile() {
 			t.exec(`update files set downloads = downloads + 1 where key = $1`, rec.Item)
 		}
 		if whole && rec.Recipient != "" {

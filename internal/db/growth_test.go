@@ -115,8 +115,11 @@ func TestGrowth(t *testing.T) {
 				runs int
 				do   func(g *grown) func(i int)
 			}{
-				{"create", 300, (*grown).create}, {"open", 500, (*grown).open}, {"first page", 200, (*grown).first},
-				{"middle page", 200, (*grown).inTheMiddle}, {"sweep with nothing due", 200, (*grown).nothingDue},
+				{"create", 300, (*grown).create},
+				{"open", 500, (*grown).open},
+				{"first page", 200, (*grown).first},
+				{"middle page", 200, (*grown).inTheMiddle},
+				{"sweep with nothing due", 200, (*grown).nothingDue},
 			} {
 				var a, b []time.Duration
 				for range 5 { // in turns, so that the machine is the same

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/fault"
 )
 
 // An Item says what is known of the bytes of an answer.
@@ -108,7 +109,7 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 	if err != nil && !o.begun {
 		return err
 	}
-	if err != nil && !o.peerGone && !isPeerGone(r, err) {
+	if err != nil && !o.peerGone && !isPeerGone(r, err) && !isOver(err) {
 		sent.Err = err
 	}
 	if it.Sent != nil {
@@ -141,6 +142,13 @@ func (a answer) write(ctx context.Context, o *out, from blob.Store, src Source) 
 	}
 	sent.All = true
 	return sent, nil
+}
+
+// isOver reports whether the source has ended because its sender took it down, or sent no
+// more: that is no failure of ours.
+func isOver(err error) bool {
+	kind := fault.KindOf(err)
+	return kind == fault.Gone || kind == fault.Timeout
 }
 
 // isPeerGone reports whether err is of the client's connection and not of our

@@ -65,19 +65,20 @@ func settle(r *http.Request, linger time.Duration) bool {
 	if raw == nil {
 		return true
 	}
-	step, left := time.Millisecond, stallTime
+	step, left, waiting := time.Millisecond, stallTime, false
 	for {
 		s, ok := lookAt(raw)
 		switch {
 		case !ok:
-			return true
+			return !waiting // it was closed meanwhile, or never told
 		case s.reset:
 			return false
 		case s.queued > 0:
+			waiting = true
 		case linger <= 0 || s.closed || s.unread > 0:
 			return true
 		default:
-			linger -= step
+			waiting, linger = false, linger-step
 		}
 		if left -= step; left <= 0 {
 			return false

@@ -264,11 +264,15 @@ func (s *Service) send(ctx context.Context, j job.Job) error {
 		return err
 	}
 	h, err := s.Store.HookByID(ctx, m.Hook)
-	if fault.KindOf(err) == fault.NotFound || err == nil && !h.Active {
+	if fault.KindOf(err) == fault.NotFound {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if !h.Active {
+		m.Problem, m.NextAt = "the webhook was switched off", time.Time{}
+		return s.Store.SaveMessage(ctx, m)
 	}
 	now := s.Now()
 	status, perr := s.Poster.Post(ctx, h.URL, sign(h.keys(s.Ring, now), m.ID, now, m.Body), m.Body)

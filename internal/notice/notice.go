@@ -189,23 +189,15 @@ func (l *Letters) whole(ctx context.Context, t *transfer.Transfer) ([]*transfer.
 // download says who fetched what. A recipient or a file that is gone is not named.
 func (l *Letters) download(ctx context.Context, r *transfer.Record) (d letter.Download, err error) {
 	d.At = r.WholeAt
-	if r.Recipient != "" {
-		to, _, err := l.desk.Recipient(ctx, r.Recipient)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
-			return d, err
-		}
-		if err == nil {
-			d.Who = to.Address
-		}
+	file, to, err := l.desk.About().Find(ctx, r)
+	if err != nil {
+		return d, err
 	}
-	if archive, _ := r.Archive(); !archive {
-		f, _, err := l.desk.File(ctx, r.Item)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
-			return d, err
-		}
-		if err == nil {
-			d.What = f.Name
-		}
+	if to != nil {
+		d.Who = to.Address
+	}
+	if file != nil {
+		d.What = file.Name
 	}
 	return d, nil
 }

@@ -76,16 +76,12 @@ func (p *Poster) Post(ctx context.Context, url string, header []hook.Header, bod
 
 func told(err error) error {
 	var dns *net.DNSError
-	switch {
-	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
-		return errors.New("its address is not a public one")
-	case errors.As(err, &dns):
-		return errors.New("its name leads nowhere")
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("it did not answer within %v", within)
-	}
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	switch {
+	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.As(err, &dns):
+		// The same for both: which names there are inside is nobody's business.
+		return errors.New("it has no public address")
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("it did not answer within %v", within)
 	}
 	return errors.New("no connection could be made")

@@ -296,20 +296,11 @@ func (h *Handler) zip(find find) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		zip, err := p.Zip()
-		chosen := r.URL.Query()[pickField]
-		if len(chosen) > 0 {
-			ids := make([]upload.ID, len(chosen))
-			for i, c := range chosen {
-				ids[i] = upload.ID(c)
-			}
-			zip, err = p.Chosen(ids)
-		}
+		zip, err := p.Chosen(r.URL.Query()[pickField])
 		if err != nil {
 			return err
 		}
 		it := deliver.Item{Name: p.Name, ETag: zip.ETag(), Type: "application/zip"}
-		v.chosen = len(chosen) > 0
 		return h.deliver(w, r, v, nil, zip, it)
 	}
 }
@@ -324,7 +315,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request, v *visit, file
 	if v.t != nil {
 		f := h.fetch(r, v)
 		f.File, f.Untracked = file, it.Type != "" && file != nil // it is looked at
-		if v.chosen {
+		if file == nil && r.URL.Query().Has(pickField) {
 			f.Chosen = it.ETag
 		}
 		return lost(deliver.Counted(w, r, h.cfg.Desk, f, h.cfg.Blobs, src, it, broke))

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -155,7 +154,6 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 	if err != nil {
 		return err
 	}
-	names := map[upload.Key]string{}
 	for i, f := range files {
 		if p.MoreFiles = i == pageOfMine; p.MoreFiles {
 			break
@@ -170,19 +168,16 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 		if f.State == upload.Open {
 			row.Arrived = say.Size(f.Got)
 		}
-		names[f.Key] = row.Name
 		p.Files = append(p.Files, row)
 	}
 	recipients, err := h.cfg.Desk.RecipientsAfter(ctx, t, "", pageOfMine+1)
 	if err != nil {
 		return err
 	}
-	people := map[transfer.RecipientKey]string{}
 	for i, to := range recipients {
 		if p.MoreTo = i == pageOfMine; p.MoreTo {
 			break
 		}
-		people[to.Key] = to.Address
 		row := mineRecipient{Address: to.Address, Link: h.cfg.BaseURL + PagePath(t, to), Note: say.Mine.Downloads(to.Downloads)}
 		if to.Problem != "" {
 			row.Note = say.Mine.Undelivered
@@ -193,6 +188,7 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 	if err != nil {
 		return err
 	}
+	about := h.cfg.Desk.About()
 	for i, rec := range records {
 		if p.MoreWent = i == recordsOfMine; p.MoreWent {
 			break
@@ -201,53 +197,24 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 			continue // not delivered: it was cut, or goes on
 		}
 		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339), What: say.Mine.Everything}
-		if archive, all := rec.Archive(); !all && archive {
-			row.What = say.Mine.Some
-		} else if !archive {
-			if row.What, err = h.nameOfMine(r, names, rec.Item); err != nil {
-				return err
-			}
+		file, to, err := about.Find(ctx, rec)
+		if err != nil {
+			return err
 		}
-		if rec.Recipient != "" {
-			if row.Who, err = h.addressOfMine(ctx, people, rec.Recipient); err != nil {
-				return err
-			}
+		switch {
+		case file != nil:
+			row.What = say.NameOf(file.Name)
+		case rec.OfFile():
+			row.What = "" // it is known no more
+		case rec.Item != "":
+			row.What = say.Mine.Some
+		}
+		if to != nil {
+			row.Who = to.Address
 		}
 		p.Deliveries = append(p.Deliveries, row)
 	}
 	return nil
-}
-
-// nameOfMine gives what a file is called that may be none of those that are shown.
-func (h *Handler) nameOfMine(r *http.Request, known map[upload.Key]string, key upload.Key) (string, error) {
-	if _, ok := known[key]; !ok {
-		f, _, err := h.cfg.Desk.File(r.Context(), key)
-		switch {
-		case fault.KindOf(err) == fault.NotFound:
-			known[key] = ""
-		case err != nil:
-			return "", err
-		default:
-			known[key] = h.say(r).NameOf(f.Name)
-		}
-	}
-	return known[key], nil
-}
-
-// addressOfMine is nameOfMine for a recipient.
-func (h *Handler) addressOfMine(ctx context.Context, known map[transfer.RecipientKey]string, key transfer.RecipientKey) (string, error) {
-	if _, ok := known[key]; !ok {
-		to, _, err := h.cfg.Desk.Recipient(ctx, key)
-		switch {
-		case fault.KindOf(err) == fault.NotFound:
-			known[key] = ""
-		case err != nil:
-			return "", err
-		default:
-			known[key] = to.Address
-		}
-	}
-	return known[key], nil
 }
 
 // linkOf is what people are given.

@@ -24,7 +24,6 @@ type visit struct {
 	t      *transfer.Transfer
 	to     *transfer.Recipient // whose own link it is; nil: the common one
 	sender string              // that this visitor may know
-	chosen bool                // some files are asked for
 }
 
 // A find finds what the address of r opens.

@@ -213,12 +213,13 @@ func (s Spans) before(off int64) (out Spans) {
 	return out
 }
 
-// end notes what came of an answer under the claim.
-func (c *Claim) end(answer string, arrived int64, whole bool, alive func(Answer) bool) {
+// end notes what came of an answer under the claim. It returns with its last one, if
+// nothing arrived under it, or a look alone: as many bytes at most.
+func (c *Claim) end(answer string, arrived, look int64, whole bool, alive func(Answer) bool) {
 	c.Answers = slices.DeleteFunc(c.Answers, func(a Answer) bool { return a.Key == answer || !alive(a) })
 	c.Bytes += arrived
 	c.Used = c.Used || whole
-	c.Gone = len(c.Answers) == 0 && !c.Used
+	c.Gone = len(c.Answers) == 0 && !c.Used && c.Bytes <= look
 }
 
 // expire decides on a claim whose time is over: it returns, if nothing arrived whole, or
@@ -234,18 +235,20 @@ func (d *Desk) expire(c *Claim, now time.Time) {
 // lookAt gives the most bytes of an item of this size that are a look at it.
 func lookAt(size int64) int64 { return min(lookSize, size/lookPart) }
 
-// mayLook tells whether an answer of which so much arrived is a look, and the network that
-// it came from has not had too many: no file is put together from looks.
-func (d *Desk) mayLook(ctx context.Context, dl *Download, arrived int64) (bool, error) {
-	if arrived == 0 || arrived > lookAt(dl.size) {
-		return false, nil
+// look gives how many bytes may have arrived under a claim that returns after an answer of
+// so many: none, if that was no look, or the network that it came from has had too many.
+// No file is put together from looks.
+func (d *Desk) look(ctx context.Context, dl *Download, arrived int64) (int64, error) {
+	most := lookAt(dl.size)
+	if dl.record.Claim == "" || arrived == 0 || arrived > most {
+		return 0, nil
 	}
 	now, home := d.now(), dl.record.Home
 	err := d.store.CountPasswordTry(ctx, home, digest("looks", string(home), neighbours(dl.address)), now, now.Add(-tryWindow), tryMost)
 	if fault.KindOf(err) == fault.Throttled {
-		return false, nil
+		return 0, nil
 	}
-	return err == nil, err
+	return most, err
 }
 
 // Left gives how many of n bytes from off may still go out: fewer when the client has

@@ -48,7 +48,7 @@ type downloadStore interface {
 type Record struct {
 	Key       string
 	Home      share.Key
-	Item      upload.Key // empty: all files as an archive; or some: see Archive
+	Item      upload.Key // empty: all files as an archive; perhaps of some: see OfFile
 	Holder    string
 	Claim     string       // its key; empty: there is no limit
 	Recipient RecipientKey // empty: by the common link
@@ -73,10 +73,8 @@ const (
 // from others.
 const chosenMark = "chosen-"
 
-// Archive tells whether the item is an archive, and of all files or of some.
-func (r *Record) Archive() (archive, all bool) {
-	return r.Item == "" || isChosen(r.Item), r.Item == ""
-}
+// OfFile tells whether the item is a file, and no archive.
+func (r *Record) OfFile() bool { return r.Item != "" && !isChosen(r.Item) }
 
 func isChosen(item upload.Key) bool { return strings.HasPrefix(string(item), chosenMark) }
 
@@ -173,12 +171,9 @@ func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
 	if r.Claim != "" {
 		defer d.untrack(dl)
 	}
-	mayLook := false
-	if r.Claim != "" {
-		var err error
-		if mayLook, err = d.mayLook(ctx, dl, n); err != nil {
-			return err
-		}
+	look, err := d.look(ctx, dl, n)
+	if err != nil {
+		return err
 	}
 	r.Key = d.ids.Key()
 	return d.store.EndDownload(ctx, r, func(t *Transfer, r *Record, c *Claim) []job.Job {
@@ -190,8 +185,7 @@ func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
 			t.Downloads++
 		}
 		if c != nil {
-			c.end(dl.answer.Key, n, whole, d.underWay)
-			c.Gone = c.Gone && (c.Bytes == 0 || mayLook && c.Bytes <= lookAt(dl.size))
+			c.end(dl.answer.Key, n, look, whole, d.underWay)
 		}
 		if whole {
 			return t.notice(now)

@@ -16,7 +16,7 @@ const MaxJoined = 1000
 // read or written. The others are deleted, and remember in Local what they became. May is
 // asked of each, in the transaction. Faults: NotFound "file_unknown", Conflict
 // "file_incomplete", "file_joined" for one that is in another file already, Invalid
-// "files_repeated".
+// "files_repeated", TooLarge "part_too_large".
 func (s *Service) Join(ctx context.Context, who account.ID, to ID, from []ID, may func(*File) error) (*File, error) {
 	if len(from) == 0 || len(from) > MaxJoined {
 		return nil, fault.New(fault.Invalid, "too_many_files", "a file can be made of 1 to %d others", MaxJoined)
@@ -44,6 +44,7 @@ func (s *Service) Join(ctx context.Context, who account.ID, to ID, from []ID, ma
 		if to.Parts > 0 || to.Chunk > 0 || to.Count > 0 {
 			return fault.New(fault.Conflict, "file_plan", "the file has parts of its own")
 		}
+		most := s.most(to)
 		to.Size, to.Sum = 0, 0
 		for _, f := range from {
 			if err := may(f); err != nil {
@@ -58,6 +59,9 @@ func (s *Service) Join(ctx context.Context, who account.ID, to ID, from []ID, ma
 				return fault.New(fault.Conflict, "file_plan", "the file cannot be a part of another")
 			}
 			to.Sum = blob.CombineCRC(to.Sum, f.Sum, f.Size)
+			if f.Size > most-to.Size {
+				return tooLarge(most)
+			}
 			to.Size += f.Size
 			to.Parts += f.Parts
 			to.ReceivedAt = f.ReceivedAt

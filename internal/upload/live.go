@@ -79,9 +79,11 @@ func (l *Live) WriteRange(ctx context.Context, w io.Writer, from blob.Store, off
 	if f, ok := w.(interface{ Flush() error }); ok {
 		flush = f.Flush
 	}
+	next, leave := l.s.watch(l.key)
+	defer leave()
 	r := liveReading{Live: l}
 	for stalled := time.Duration(0); n > 0; {
-		grown := l.s.growth(l.key) // before the look, so that nothing is missed
+		grown := next() // before the look, so that nothing is missed
 		if err := r.look(ctx); err != nil {
 			return err
 		}
@@ -135,14 +137,14 @@ func (r *liveReading) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case f.State == Complete:
+	if f.State == Complete {
 		r.done = true
 		r.content, err = r.s.Content(ctx, f)
 		r.end = end{offset: f.Size}
 		return err
-	case f.Accepts(r.s.now()) != nil:
-		return f.Accepts(r.s.now())
+	}
+	if err := f.Accepts(r.s.now()); err != nil {
+		return err
 	}
 	r.end, r.content = r.before, r.head
 	for {
@@ -164,24 +166,43 @@ func (r *liveReading) look(ctx context.Context) error {
 	}
 }
 
-// growth gives a channel that is closed when the next part of the file is recorded here.
-func (s *Service) growth(file Key) <-chan struct{} {
+// A watched file has readers that wait for its next part.
+type watched struct {
+	readers int
+	grown   chan struct{} // closed when it is recorded here
+}
+
+// watch is for one more reader, until leave is called: next gives what is closed at the
+// next part.
+func (s *Service) watch(file Key) (next func() <-chan struct{}, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.growing[file]
-	if c == nil {
-		c = make(chan struct{})
-		s.growing[file] = c
+	w := s.watched[file]
+	if w == nil {
+		w = &watched{grown: make(chan struct{})}
+		s.watched[file] = w
 	}
-	return c
+	w.readers++
+	next = func() <-chan struct{} {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return w.grown
+	}
+	return next, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if w.readers--; w.readers == 0 {
+			delete(s.watched, file)
+		}
+	}
 }
 
 // grew wakes who waits for the file.
 func (s *Service) grew(file Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.growing[file]; c != nil {
-		close(c)
-		delete(s.growing, file)
+	if w := s.watched[file]; w != nil {
+		close(w.grown)
+		w.grown = make(chan struct{})
 	}
 }

@@ -98,9 +98,9 @@ type Service struct {
 	limits Limits
 
 	mu      sync.Mutex
-	claims  map[claim]bool        // true: never given back
-	growing map[Key]chan struct{} // closed at the next part
-	turns   map[ID]*turn          // whose it is to append
+	claims  map[claim]bool   // true: never given back
+	watched map[Key]*watched // live files that are being read
+	turns   map[ID]*turn     // whose it is to append
 }
 
 // A claim is the right of one live request to write a slot in place.
@@ -111,7 +111,7 @@ type claim struct {
 
 // NewService makes a Service.
 func NewService(s Store, b blob.Store, ids *id.Source, now func() time.Time, l Limits) *Service {
-	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}, turns: map[ID]*turn{}, growing: map[Key]chan struct{}{}}
+	return &Service{store: s, blobs: blob.WithRows(b, s), ids: ids, now: now, limits: l, claims: map[claim]bool{}, turns: map[ID]*turn{}, watched: map[Key]*watched{}}
 }
 
 // A Put is a part on its way in.

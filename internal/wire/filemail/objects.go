@@ -358,7 +358,7 @@ func (h *Handler) fetched(ctx context.Context, s *seen) (map[core.Key][]download
 	all := map[core.Key][]downloadObject{}
 	for _, r := range records {
 		who := by[r.Recipient]
-		if r.WholeAt.IsZero() || isArchive(r) || s.view.Inside && (who == nil || !s.view.Shows(who)) {
+		if r.WholeAt.IsZero() || !r.OfFile() || s.view.Inside && (who == nil || !s.view.Shows(who)) {
 			continue
 		}
 		d := downloadObject{IP: text(r.Address), Date: r.WholeAt.UnixMilli(), Agent: text(r.Agent)}
@@ -391,10 +391,4 @@ func only(o *fileObject, properties []string) any {
 		return o
 	}
 	return kept
-}
-
-// isArchive tells whether all files were fetched together, or some.
-func isArchive(r *transfer.Record) bool {
-	archive, _ := r.Archive()
-	return archive
 }

@@ -217,20 +217,14 @@ func (h *Handler) fetchZip(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zip, err := p.Zip()
 	chosen := c.r.URL.Query()["file"]
-	f := h.fetch(c, v)
-	if len(chosen) > 0 {
-		ids := make([]upload.ID, len(chosen))
-		for i, id := range chosen {
-			ids[i] = upload.ID(id)
-		}
-		if zip, err = p.Chosen(ids); err == nil {
-			f.Chosen = zip.ETag()
-		}
-	}
+	zip, err := p.Chosen(chosen)
 	if err != nil {
 		return nil, err
+	}
+	f := h.fetch(c, v)
+	if len(chosen) > 0 {
+		f.Chosen = zip.ETag()
 	}
 	return h.deliver(c, f, zip, deliver.Item{Name: p.Name, ETag: zip.ETag(), Type: "application/zip"})
 }

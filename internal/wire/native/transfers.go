@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -414,7 +415,7 @@ func (h *Handler) listDeliveries(c *call) (any, error) {
 		return nil, err
 	}
 	out := list[deliveryBody]{Items: []deliveryBody{}}
-	to, files := map[transfer.RecipientKey]string{}, map[upload.Key]*upload.File{}
+	about := h.Desk.About()
 	for i, r := range all {
 		if i == limit {
 			out.Next = all[i-1].Key
@@ -423,30 +424,25 @@ func (h *Handler) listDeliveries(c *call) (any, error) {
 		if r.WholeAt.IsZero() {
 			continue
 		}
-		b := deliveryBody{At: moment(r.WholeAt), IP: r.Address, Size: t.Size}
-		if archive, _ := r.Archive(); !archive {
-			if files[r.Item] == nil {
-				f, _, err := h.Desk.File(ctx, r.Item)
-				if err != nil {
-					return nil, err
-				}
-				files[r.Item] = f
-			}
-			b.describe(files[r.Item])
-		}
-		if r.Recipient != "" {
-			if to[r.Recipient] == "" {
-				one, _, err := h.Desk.Recipient(ctx, r.Recipient)
-				if err != nil {
-					return nil, err
-				}
-				to[r.Recipient] = one.Address
-			}
-			b.Recipient = to[r.Recipient]
+		b, err := newDeliveryBody(ctx, about, t, r)
+		if err != nil {
+			return nil, err
 		}
 		out.Items = append(out.Items, b)
 	}
 	return out, nil
+}
+
+func newDeliveryBody(ctx context.Context, about *transfer.About, t *transfer.Transfer, r *transfer.Record) (deliveryBody, error) {
+	b := deliveryBody{At: moment(r.WholeAt), IP: r.Address, Size: t.Size}
+	file, to, err := about.Find(ctx, r)
+	if file != nil {
+		b.File, b.Name, b.Size = &file.ID, file.Name, file.Size
+	}
+	if to != nil {
+		b.Recipient = to.Address
+	}
+	return b, err
 }
 
 // An optional text may be absent, or null.

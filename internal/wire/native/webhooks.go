@@ -3,11 +3,9 @@ package native
 import (
 	"context"
 
-	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/hook"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
-	"github.com/ferry-server/ferry/internal/upload"
 )
 
 type webhookBody struct {
@@ -138,30 +136,12 @@ func (h *Handler) listMessages(c *call) (any, error) {
 // of the API.
 func (h *Handler) Describe(ctx context.Context, t *transfer.Transfer, r *transfer.Record) (map[string]any, error) {
 	out := map[string]any{"transfer": h.body(t)}
-	if r == nil {
-		return out, nil
-	}
-	b := deliveryBody{At: moment(r.WholeAt), IP: r.Address, Size: t.Size}
-	if archive, _ := r.Archive(); !archive {
-		f, _, err := h.Desk.File(ctx, r.Item)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
+	if r != nil {
+		b, err := newDeliveryBody(ctx, h.Desk.About(), t, r)
+		if err != nil {
 			return nil, err
 		}
-		if err == nil {
-			b.describe(f)
-		}
+		out["delivery"] = b
 	}
-	if r.Recipient != "" {
-		to, _, err := h.Desk.Recipient(ctx, r.Recipient)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
-			return nil, err
-		}
-		if err == nil {
-			b.Recipient = to.Address
-		}
-	}
-	out["delivery"] = b
 	return out, nil
 }
-
-func (b *deliveryBody) describe(f *upload.File) { b.File, b.Name, b.Size = &f.ID, f.Name, f.Size }

@@ -28,14 +28,9 @@ func (h *Handler) concat(r *request, list string) error {
 	ctx := r.Context()
 	parts := make([]*upload.File, len(ids))
 	for i, id := range ids {
-		one := *r
-		one.file = id
-		f, err := h.Uploads.File(ctx, r.actor.Account, id)
-		if err == nil && (!partial(f) || f.Home.Owner.Room != "" && f.Home.Owner.Room != r.actor.Room) {
+		f, err := h.find(r, id)
+		if err == nil && !partial(f) {
 			err = fileUnknown()
-		}
-		if fault.Is(err, "file_unknown") {
-			return h.Misses.Count(ctx, fileUnknown())
 		}
 		if err != nil {
 			return err

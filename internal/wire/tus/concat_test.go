@@ -2,11 +2,17 @@ package tus_test
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/upload"
 )
 
 // part sends a partial upload whole, in some appends.
@@ -63,9 +69,35 @@ func TestConcatenation(t *testing.T) {
 	d.concat(list).want(t, 201, "Location", at) // who missed the answer has it again
 	other := d.part(data[:10], 1)
 	d.concat(other+" "+parts[0]).want(t, 409)
+	// Whatever is swept of what the parts were before, the bytes stay.
+	for _, p := range parts {
+		f, err := d.uploads.File(t.Context(), d.owner, upload.ID(p[strings.LastIndexByte(p, '/')+1:]))
+		d.must(err)
+		d.must(d.uploads.Purge(t.Context(), job.Job{Kind: upload.JobPurge, ID: string(f.Key)}))
+		d.sweep(job.Job{Kind: share.JobPurge, ID: string(f.Home.Key)})
+	}
+	d.now = d.now.Add(100 * time.Hour)
+	d.sweep(job.Job{Kind: share.JobOrphans})
+	d.now = d.now.Add(-100 * time.Hour)
+	d.holds(at, data)
 	d.send("DELETE", at, nil, nil).want(t, 204)
 	if now := used(); now != 10 {
 		t.Errorf("the account pays %d at the end", now)
+	}
+}
+
+// sweep does a job until it is done.
+func (d *door) sweep(j job.Job) {
+	d.Helper()
+	s := share.NewService(d.db, d.blobs, func() time.Time { return d.now }, share.Limits{Orphan: time.Hour}, slog.New(slog.DiscardHandler))
+	for {
+		err := s.Handlers()[j.Kind](d.Context(), j)
+		if !job.IsAgain(err) || err.Error() != job.Again(0).Error() {
+			if !job.IsAgain(err) {
+				d.must(err)
+			}
+			return
+		}
 	}
 }
 

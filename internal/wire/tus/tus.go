@@ -182,28 +182,37 @@ func (h *Handler) authenticate(r *http.Request) (account.Actor, error) {
 
 func fileUnknown() error { return fault.New(fault.NotFound, "file_unknown", "no such file") }
 
-// own returns nil if the caller may send the file: what the key itself made, and what
+// own gives a file that the caller may send: what the key itself made, and what
 // belongs to its account at large. It is asked first of all, as who asks the engine for
 // a file stops whoever is sending it.
-func (h *Handler) own(r *request) error {
-	f, err := h.Uploads.File(r.Context(), r.actor.Account, r.file)
+func (h *Handler) own(r *request) (*upload.File, error) {
+	f, err := h.find(r, r.file)
+	if err == nil && f.State == upload.Deleted {
+		err = h.Misses.Count(r.Context(), fileUnknown())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, f.Home.Alive(h.Now())
+}
+
+// find is own for a file in any state.
+func (h *Handler) find(r *request, file upload.ID) (*upload.File, error) {
+	f, err := h.Uploads.File(r.Context(), r.actor.Account, file)
 	if err == nil {
-		if o := f.Home.Owner; f.State == upload.Deleted || o.Room != "" && o.Room != r.actor.Room {
+		if o := f.Home.Owner; o.Room != "" && o.Room != r.actor.Room {
 			err = fileUnknown()
 		}
 	}
 	if fault.Is(err, "file_unknown") {
-		return h.Misses.Count(r.Context(), fileUnknown())
+		err = h.Misses.Count(r.Context(), fileUnknown())
 	}
-	if err != nil {
-		return err
-	}
-	return f.Home.Alive(h.Now())
+	return f, err
 }
 
 // look tells how far a file is.
 func (h *Handler) look(r *request) error {
-	if err := h.own(r); err != nil {
+	if _, err := h.own(r); err != nil {
 		return err
 	}
 	f, offset, err := h.Uploads.Offset(r.Context(), r.actor.Account, r.file)
@@ -269,7 +278,7 @@ func partial(f *upload.File) bool { return f.Ident == madePartial }
 // terminate takes a file back. One of another door's loses what was sent of it; when it
 // is complete it is that door's to delete.
 func (h *Handler) terminate(r *request) error {
-	if err := h.own(r); err != nil {
+	if _, err := h.own(r); err != nil {
 		return err
 	}
 	ctx := context.WithoutCancel(r.Context())

@@ -139,10 +139,11 @@ func (h *Handler) append(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.own(r); err != nil {
+	f, err := h.own(r)
+	if err != nil {
 		return err
 	}
-	if f, err := h.Uploads.File(r.Context(), r.actor.Account, r.file); err == nil && f.Ident == madeFinal {
+	if f.Ident == madeFinal {
 		return fault.New(fault.Forbidden, "upload_final", "a file that is made of others takes no bytes") // tus, Concatenation
 	}
 	f, now, err := h.take(r, r.file, *offset, l, sum)

@@ -130,9 +130,9 @@ const longest = 80
 
 // line makes one short line of a user's string. In a header, text that looks like an
 // encoded word (RFC 2047) would be decoded by the reader's program, and so bring back
-// what Shown takes out.
+// what Shown takes out; and of several spaces one is lost where it is folded.
 func line(s string) string {
-	s = strings.TrimSpace(strings.ReplaceAll(words.Shown(s), "=?", "= ?"))
+	s = strings.Join(strings.Fields(strings.ReplaceAll(words.Shown(s), "=?", "= ?")), " ")
 	if utf8.RuneCountInString(s) <= longest {
 		return s
 	}

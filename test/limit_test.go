@@ -225,3 +225,33 @@ func TestDownloadOverAKill(t *testing.T) {
 		}
 	}
 }
+
+// A program that begins with all of it, and then takes the rest on another connection, has
+// one download, which counts, with its last byte.
+func TestOneDownloadOnTwoConnections(t *testing.T) {
+	t.Parallel()
+	l := newLimitedLink(t, testenv.StartFerry(t), 20<<20)
+	for _, half := range []int{10 << 20, 10<<20 + 1234} {
+		_, file, _ := l.make(1)
+		res, done := l.begin(http.MethodGet, file)
+		first := make([]byte, 3<<20)
+		if _, err := io.ReadFull(res.Body, first); err != nil {
+			t.Fatal(err)
+		}
+		got, second := l.get(file, "Range", fmt.Sprintf("bytes=%d-", half))
+		if got != http.StatusPartialContent || !bytes.Equal(second, l.data[half:]) {
+			t.Errorf("the rest: %d with %d bytes", got, len(second))
+		}
+		more, err := io.ReadAll(res.Body)
+		if err == nil || !bytes.Equal(append(first, more...), l.data[:half]) {
+			t.Errorf("the first has %d bytes of %d, %v", len(first)+len(more), half, err)
+		}
+		done()
+		if got, _ := l.get(file); got != http.StatusGone {
+			t.Errorf("it is not spent: %d", got)
+		}
+		if got, _ := l.get(file, "Range", "bytes=100-"); got != http.StatusGone {
+			t.Errorf("the middle of it again: %d", got)
+		}
+	}
+}

@@ -28,7 +28,8 @@ var terminalMiB = flag.Int("terminal-mib", 96, "how large the file is that TestT
 // A witness stands between a program and the server, and counts what goes by.
 type witness struct {
 	mu      sync.Mutex
-	acked   map[string]bool // parts that were answered with success
+	sent    map[string]bool // parts
+	acked   map[string]bool // of them, those that were answered with success
 	twice   []string        // of them, those that were sent again
 	fetched int64           // bytes of files that were asked for
 }
@@ -59,6 +60,7 @@ func (w *witness) server(t *testing.T, target string) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			w.mu.Lock()
+			w.sent[r.URL.Path] = true
 			if w.acked[r.URL.Path] {
 				w.twice = append(w.twice, r.URL.Path)
 			}
@@ -76,7 +78,7 @@ func (w *witness) server(t *testing.T, target string) *httptest.Server {
 func TestTerminal(t *testing.T) {
 	slow(t)
 	node := testenv.StartFerry(t)
-	w := &witness{acked: map[string]bool{}}
+	w := &witness{sent: map[string]bool{}, acked: map[string]bool{}}
 	s := w.server(t, node.URL)
 	dir := t.TempDir()
 	size := int64(*terminalMiB) << 20
@@ -134,8 +136,9 @@ func TestTerminal(t *testing.T) {
 	if len(w.twice) > 0 {
 		t.Errorf("sent again although they were acknowledged: %v", w.twice)
 	}
-	if parts := int(size/(8<<20)) + 1; len(w.acked) != parts {
-		t.Errorf("%d parts were acknowledged, want %d", len(w.acked), parts)
+	// The answer to a part that was under way at a kill may have gone nowhere.
+	if parts := int(size/(8<<20)) + 1; len(w.sent) != parts || len(w.acked) > parts || len(w.acked) < parts-5*2 {
+		t.Errorf("%d parts were sent, and %d acknowledged, want %d", len(w.sent), len(w.acked), parts)
 	}
 	link = strings.Replace(link, node.URL, s.URL, 1)
 	target := filepath.Join(dir, "got.bin")

@@ -525,7 +525,7 @@ func (m *Model) ClaimDownload(
 		if old := m.claims[key]; old.holder == (holder{home, who}) {
 			c := old.Claim
 			c.Answers = slices.Clone(c.Answers)
-			c.Done = m.fetched(home, who, item, key)
+			c.Done, c.Begun = m.fetched(home, who, item, key, true), m.fetched(home, who, item, key, false)
 			all = append(all, &c)
 		}
 	}
@@ -540,10 +540,10 @@ func (m *Model) ClaimDownload(
 	return true, nil
 }
 
-// fetched tells whether the holder has fetched all of the item under the claim.
-func (m *Model) fetched(home share.Key, who string, item upload.Key, claim string) bool {
+// fetched tells whether the holder has fetched all of the item under the claim, or some.
+func (m *Model) fetched(home share.Key, who string, item upload.Key, claim string, whole bool) bool {
 	for _, r := range m.records {
-		if r.Home == home && r.Holder == who && r.Item == item && r.Claim == claim && !r.WholeAt.IsZero() {
+		if r.Home == home && r.Holder == who && r.Item == item && r.Claim == claim && whole != r.WholeAt.IsZero() {
 			return true
 		}
 	}

@@ -355,6 +355,11 @@ func TestClaims(t *testing.T) {
 			w.let() // another claim
 			w.no()
 		},
+		"who has the first byte among others begins from the start": func(w world) {
+			w.let()
+			w.let(span(5, 5), span(0, 5), span(10, 990))
+			w.out(2, 0)
+		},
 		"ranges in no order are ended as a whole": func(w world) {
 			a := w.let(span(600, 100), span(100, 100))
 			w.let(span(650, 350))
@@ -404,8 +409,21 @@ func TestClaims(t *testing.T) {
 			w.pass(30 * time.Hour)
 			w.let()
 			w.no() // it has not returned
+			w.pass(8 * 24 * time.Hour)
+			w.out(2, 0)
 			w.end(a, span(0, 1000))
 			w.out(2, 1)
+		},
+		"some files that broke off are gone on with": func(w world) {
+			some := func(off int64) {
+				dl, err := w.Begin(w.ctx, transfer.Fetch{Transfer: w.load(w.tr), Chosen: "one", Size: 500, Spans: []transfer.Span{span(off, 500-off)}, Holder: "bob"})
+				w.must(err)
+				w.end(dl, span(off, 300))
+			}
+			some(0)
+			w.end(w.let(), span(0, 1000))
+			some(200)
+			w.out(1, 2)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

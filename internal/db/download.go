@@ -124,10 +124,13 @@ func (d *DB) ClaimDownload(
 		err = t.query(func(row scan) error {
 			c := new(transfer.Claim)
 			all = append(all, c)
-			return row(append(claimDest(c), intoBool(&c.Done))...)
+			return row(append(claimDest(c), intoBool(&c.Done), intoBool(&c.Begun))...)
 		}, `
 			select `+claimColumns+`, case when exists (
 				select 1 from downloads d where d.home = c.home and d.item = $3 and d.holder = c.holder and d.claim = c.key and d.whole_at > 0
+			) then 1 else 0 end, case when exists (
+				select 1 from downloads d
+				where d.home = c.home and d.item = $3 and d.holder = c.holder and d.claim = c.key and d.whole_at = 0 and d.holder <> ''
 			) then 1 else 0 end
 			from claims c where c.home = $1 and c.holder = $2 order by c.key desc limit $4 + 0`, home, holder, item, mostClaims)
 		if err != nil {

@@ -50,7 +50,7 @@ func Counted(
 		if d.Limited() {
 			linger = lingerTime
 		}
-		if (!s.All || (linger > 0 || size >= settleFrom) && !settle(r, linger)) && len(arrived) > 0 {
+		if (!s.All && !s.Ended || (linger > 0 || size >= settleFrom) && !settle(r, linger)) && len(arrived) > 0 {
 			arrived[len(arrived)-1].N--
 		}
 		if s.Err != nil {

@@ -46,6 +46,7 @@ type Item struct {
 type Sent struct {
 	Spans []Span // what was handed to the connection, in the order it was asked for
 	All   bool   // whether that is all that was asked for
+	Ended bool   // it is not, because the client fetches the rest otherwise
 	Err   error  // why it is not, if that was not the client's doing: for the log
 }
 
@@ -106,6 +107,9 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 		return o.start()
 	}
 	sent, err := a.write(r.Context(), o, from, src)
+	if errors.Is(err, errEnded) {
+		sent.Ended = o.finish() == nil // what it has is on its way before the connection is cut
+	}
 	if err != nil && !o.begun {
 		return err
 	}

@@ -286,11 +286,19 @@ func (s *Service) send(ctx context.Context, j job.Job) error {
 		return s.Store.SaveMessage(ctx, m)
 	case status == gone:
 		m.Problem = "its receiver wants no more"
-		off := func(h *Hook) error { h.Active = false; return nil }
-		if _, err := s.Store.UpdateHook(ctx, h.Account, h.ID, off); err != nil && fault.KindOf(err) != fault.NotFound {
+		off := false
+		_, err := s.Store.UpdateHook(ctx, h.Account, h.ID, func(now *Hook) error {
+			if off = now.URL == h.URL; off { // and not another receiver, that was named meanwhile
+				now.Active = false
+			}
+			return nil
+		})
+		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
-		return s.Store.SaveMessage(ctx, m)
+		if off || err != nil {
+			return s.Store.SaveMessage(ctx, m)
+		}
 	default:
 		m.Problem = "it was not taken"
 	}

@@ -145,7 +145,7 @@ func (h *Handler) guest(r *http.Request, v *visit) string {
 func (h *Handler) fetch(r *http.Request, v *visit) transfer.Fetch {
 	address := addressOf(r)
 	f := transfer.Fetch{
-		Transfer: v.t, Recipient: v.to, Holder: h.guest(r, v), Address: address, Agent: r.UserAgent(), Pass: h.pass(r, v),
+		Transfer: v.t, Recipient: v.to, Holder: h.guest(r, v), Address: address, Agent: r.UserAgent(), Pass: h.pass(r, v), Live: true,
 	}
 	if f.Holder == "" {
 		f.Holder = address

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -22,8 +23,9 @@ type Claim struct {
 	Answers []Answer  // under way
 	Gone    bool      // set to let it go: unused, it returns; not stored
 
-	// Done tells, of the item that is asked for, that it arrived whole under this claim.
-	Done bool
+	// Done tells, of the item that is asked for, that it arrived whole under this claim,
+	// Begun that some of it did.
+	Done, Begun bool
 }
 
 // An Answer is bytes of an item that are under way.
@@ -38,7 +40,8 @@ const (
 	// claimLife is how long a claim stays its holder's: who missed the last byte
 	// can go on until then.
 	claimLife = 24 * time.Hour
-	// claimMost is how long it can stay because answers are said to be under way.
+	// claimMost is how long it can stay because another server said that answers are
+	// under way: it may have gone for good.
 	claimMost = 7 * 24 * time.Hour
 	// mostAnswers bounds those of one claim at a time. Programs that fetch on many
 	// connections have 16.
@@ -110,7 +113,7 @@ func (d *Desk) choose(left int, all []*Claim, dl *Download) (*Claim, []bound, er
 				spare = c // not swept yet
 			}
 		case c.Done:
-		case isChosen(a.Item) && c.taken(a.Item):
+		case isChosen(a.Item) && !c.Begun && c.taken(a.Item):
 			// Some files are perhaps those that were had already: they are a download of their own.
 		case len(c.Answers) >= mostAnswers:
 			busy = true
@@ -156,7 +159,7 @@ func (c *Claim) give(a Answer) (stopped []bound) {
 	kept := c.Answers[:0:0]
 	for _, other := range c.Answers {
 		if a.overlaps(other) {
-			off := a.Spans[0].Off
+			off := a.Spans.first()
 			if len(other.Spans) > 1 {
 				off = 0 // its parts come in no order that could be cut
 			}
@@ -194,8 +197,13 @@ func (d *Desk) untrack(dl *Download) {
 	delete(d.live, dl.answer.Key)
 }
 
-// goesOn tells whether it begins in the middle.
-func (a Answer) goesOn() bool { return len(a.Spans) > 0 && a.Spans[0].Off > 0 }
+// goesOn tells whether it begins in the middle, in whatever order it was asked for.
+func (a Answer) goesOn() bool { return len(a.Spans) > 0 && a.Spans.first() > 0 }
+
+// first gives where the first byte of some is.
+func (s Spans) first() int64 {
+	return slices.MinFunc(s, func(a, b Span) int { return cmp.Compare(a.Off, b.Off) }).Off
+}
 
 func (a Answer) overlaps(b Answer) bool {
 	return a.Item == b.Item && slices.ContainsFunc(a.Spans, func(s Span) bool {
@@ -225,7 +233,7 @@ func (c *Claim) end(answer string, arrived, look int64, whole bool, alive func(A
 // expire decides on a claim whose time is over: it returns, if nothing arrived whole, or
 // stays a while more for what is under way.
 func (d *Desk) expire(c *Claim, now time.Time) {
-	if slices.ContainsFunc(c.Answers, d.underWay) && now.Sub(c.At) < claimMost {
+	if slices.ContainsFunc(c.Answers, func(a Answer) bool { return d.underWay(a) && (a.Node == d.Node || now.Sub(c.At) < claimMost) }) {
 		c.Until = now.Add(claimLife)
 		return
 	}

@@ -91,6 +91,7 @@ type Fetch struct {
 	Agent     string
 	Pass      account.Secret // what Unlock gave
 
+	Live      bool // the door knows of files that are coming in
 	Own       bool // the sender, or who administers them: needs no password, and counts nowhere
 	Untracked bool // asks not to be recorded; what has a limit is recorded all the same
 }
@@ -111,7 +112,11 @@ type Download struct {
 // "password_required", Gone "downloads_used".
 func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 	now, t := d.now(), f.Transfer
-	if err := t.Reachable(now); err != nil {
+	visible := t.Visible
+	if f.Live {
+		visible = t.Reachable
+	}
+	if err := visible(now); err != nil {
 		return nil, err
 	}
 	if f.File == nil && t.State == share.Open {
@@ -127,7 +132,7 @@ func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 		if f.File.State == upload.Deleted {
 			return nil, f.File.Accepts(now)
 		}
-		if f.File.State != upload.Complete && !f.File.Live() {
+		if f.File.State != upload.Complete && !(f.Live && f.File.Live()) {
 			return nil, fault.New(fault.NotFound, "file_incomplete", "the file has not been uploaded")
 		}
 		dl.record.Item = f.File.Key

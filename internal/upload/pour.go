@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"errors"
+	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
@@ -165,11 +166,18 @@ func (s *Service) same(ctx context.Context, old, new *Part, memory []byte) (bool
 	if old == nil || old.Length != new.Length || old.CRC != new.CRC {
 		return false, nil
 	}
-	return s.begins(ctx, old, new, memory)
+	same, err := s.begins(ctx, old, new, memory)
+	if errors.Is(err, errUnreadable) {
+		return false, nil // the new bytes replace it
+	}
+	return same, err
 }
 
+// errUnreadable is why a part that was acknowledged cannot be compared.
+var errUnreadable = errors.New("the part cannot be read")
+
 // begins tells whether the part new, which is not shorter, begins with the bytes of old.
-// Memory is as for same.
+// Memory is as for same; errUnreadable where old is damaged.
 func (s *Service) begins(ctx context.Context, old, new *Part, memory []byte) (bool, error) {
 	a, err := s.blobs.Open(ctx, old.Blob)
 	if fault.KindOf(err) == fault.NotFound {
@@ -194,7 +202,7 @@ func (s *Service) begins(ctx context.Context, old, new *Part, memory []byte) (bo
 	for at := int64(0); at < old.Length; {
 		n := min(int64(len(x)), old.Length-at)
 		if err := readAt(a, x[:n], old.Offset+at); err != nil {
-			return false, nil // damaged: the new bytes replace it
+			return false, fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 		if err := readAt(b, y[:n], new.Offset+at); err != nil {
 			return false, err

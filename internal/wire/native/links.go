@@ -173,7 +173,7 @@ func (h *Handler) unlock(c *call) (any, error) {
 // address and the link.
 func (h *Handler) fetch(c *call, v *visit) transfer.Fetch {
 	f := transfer.Fetch{
-		Transfer: v.t, Recipient: v.to, Address: h.address(c), Agent: c.r.UserAgent(), Pass: h.pass(c),
+		Transfer: v.t, Recipient: v.to, Address: h.address(c), Agent: c.r.UserAgent(), Pass: h.pass(c), Live: true,
 	}
 	f.Holder = f.Address + " "
 	if v.to != nil {

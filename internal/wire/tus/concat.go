@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ferry-server/ferry/internal/fault"
@@ -37,7 +38,7 @@ func (h *Handler) concat(r *request, list string) error {
 		}
 		parts[i] = f
 	}
-	if done, err := h.joined(r, parts); done != nil || err != nil {
+	if done, err := h.joined(r, ids, parts); done != nil || err != nil {
 		return h.answerConcat(r, done, err)
 	}
 	f, err := h.begin(r, transfer.DraftFile{Ident: madeFinal, Local: "final;" + list, Size: upload.Unknown})
@@ -62,18 +63,23 @@ func (h *Handler) concat(r *request, list string) error {
 	return h.answerConcat(r, f, nil)
 }
 
-// joined finds what exactly these uploads have become.
-func (h *Handler) joined(r *request, parts []*upload.File) (*upload.File, error) {
-	for _, p := range parts {
-		if p.State != upload.Deleted || p.Local == "" || p.Local != parts[0].Local {
-			return nil, nil
-		}
+// joined finds what exactly these uploads, in this order, have become.
+func (h *Handler) joined(r *request, ids []upload.ID, parts []*upload.File) (*upload.File, error) {
+	if parts[0].State != upload.Deleted || parts[0].Local == "" {
+		return nil, nil
 	}
 	f, err := h.Uploads.File(r.Context(), r.actor.Account, upload.ID(parts[0].Local))
 	if fault.KindOf(err) == fault.NotFound || err == nil && f.State == upload.Deleted {
 		return nil, nil
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	list, _ := strings.CutPrefix(f.Local, "final;")
+	if made, err := h.listed(list); err != nil || !slices.Equal(made, ids) {
+		return nil, nil // another one, as Join will say
+	}
+	return f, nil
 }
 
 func (h *Handler) answerConcat(r *request, f *upload.File, err error) error {

@@ -67,6 +67,8 @@ func TestConcatenation(t *testing.T) {
 		d.send("HEAD", p, nil, nil).want(t, 404)
 	}
 	d.concat(list).want(t, 201, "Location", at) // who missed the answer has it again
+	d.concat(parts[0]).want(t, 409)
+	d.concat(parts[1]+" "+parts[0]+" "+parts[2]+" "+parts[3]).want(t, 409)
 	other := d.part(data[:10], 1)
 	d.concat(other+" "+parts[0]).want(t, 409)
 	// Whatever is swept of what the parts were before, the bytes stay.

@@ -211,6 +211,32 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
+// Who names another receiver is not switched off by what the one before still answers.
+func TestAWebhookThatMoves(t *testing.T) {
+	t.Parallel()
+	node := testenv.StartFerry(t, "--webhook-allow", "127.0.0.0/8")
+	n := newNative(t, node.URL, "X-Api-Key", node.Key())
+	r := newReceiver(t)
+	var hook webhook
+	moved := make(chan struct{})
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n.call("PATCH", "/webhooks/"+hook.ID, object{"url": r.URL})
+		w.WriteHeader(http.StatusGone)
+		close(moved)
+	}))
+	t.Cleanup(old.Close)
+	n.must("POST", "/webhooks", object{"url": old.URL}, &hook)
+	n.must("POST", "/webhooks/"+hook.ID+"/ping", nil, nil)
+	<-moved
+	if got := r.await(t, 1)[0]; got.Type != "ping" {
+		t.Errorf("%+v", got)
+	}
+	var now struct{ Active bool }
+	if n.must("GET", "/webhooks/"+hook.ID, nil, &now); !now.Active {
+		t.Error("it was switched off")
+	}
+}
+
 // No webhook leads into the network that the server stands in, whatever its name says.
 func TestWebhooksStayOutside(t *testing.T) {
 	t.Parallel()

@@ -162,6 +162,23 @@ func TestWhatMayNotBeFetched(t *testing.T) {
 	})
 }
 
+// A file that is coming in is for doors that know of such files.
+func TestLiveFilesAreForDoorsThatKnowThem(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		tr := d.handIn(transfer.Form{Live: true})
+		f, err := d.OpenFile(d.ctx, tr.ID, d.Key(tr), transfer.FileForm{ID: "live", Name: "a", Size: 5})
+		d.must(err)
+		ask := transfer.Fetch{Transfer: d.load(tr), File: f, Size: 5, Spans: whole(5), Holder: "x"}
+		_, err = d.Begin(d.ctx, ask)
+		d.fails(err, "transfer_unknown")
+		ask.Live = true
+		d.must(ignore(d.Begin(d.ctx, ask)))
+		ask.File, ask.Live = nil, true
+		_, err = d.Begin(d.ctx, ask)
+		d.fails(err, "archive_incomplete")
+	})
+}
+
 func TestPasswords(t *testing.T) {
 	onBothDesks(t, func(t *testing.T, d *desk) {
 		tr, f := d.ready(transfer.Form{Password: "right"}, 10)

@@ -6,11 +6,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/blob/disk/disktest"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -104,4 +106,32 @@ func TestFollowersHaveTheFile(t *testing.T) {
 		}
 		followers.Wait()
 	}
+}
+
+// A part of a live file that cannot be read any more may come again: the same, and no other.
+func TestADamagedPartOfALiveFileComesAgain(t *testing.T) {
+	w := newWorld(t)
+	f, data := w.live(2500), pattern(2500, 1)
+	if err := w.put(f, 1, data[:chunk]); err != nil {
+		t.Fatal(err)
+	}
+	w.hook = func(c disktest.Call) error {
+		if c.Do == "ReadAt" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	if err := w.put(f, 1, pattern(chunk, 2)); !fault.Is(err, "bytes_differ") {
+		t.Errorf("other bytes: %v", err)
+	}
+	if err := w.put(f, 1, data[:chunk]); err != nil {
+		t.Errorf("the same: %v", err)
+	}
+	w.hook = nil
+	for n, at := range []int{chunk, 2 * chunk} {
+		if err := w.put(f, n+2, data[at:min(at+chunk, len(data))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.complete(f, data)
 }

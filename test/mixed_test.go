@@ -98,6 +98,7 @@ type mixture struct {
 
 	turns     [4]int
 	sent, cut int64
+	late      int // requests that were cut, and may still reach the server
 }
 
 // prefix is where the acknowledged bytes end that nothing is missing before.
@@ -231,8 +232,8 @@ func (m *mixture) follow() {
 	if resp == nil { // it is not known what came of it
 		m.sent += n
 		m.cut += n
-		header = map[string]string{"Tus-Resumable": "1.0.0"}
-		m.offset(m.ask("HEAD", header, nil, false))
+		m.late++
+		m.askAgain()
 		if m.end > hole {
 			return
 		}
@@ -241,14 +242,33 @@ func (m *mixture) follow() {
 		}
 		return
 	}
+	if m.late > 0 && (resp.StatusCode == http.StatusConflict || resp.StatusCode == http.StatusLocked) {
+		// One that was cut came only after the server was asked for the offset. It has
+		// moved that, or stopped this one, of which some may be kept.
+		m.late--
+		if resp.StatusCode == http.StatusLocked {
+			m.sent += n
+			m.cut += n
+		}
+		m.askAgain()
+		if resp.StatusCode == http.StatusConflict && m.end == before {
+			m.t.Fatalf("PATCH at %d, %d bytes: %s, but nothing has moved", before, n, resp.Status)
+		}
+		return
+	}
 	if resp.StatusCode != http.StatusNoContent {
-		m.t.Fatalf("PATCH at %d, %d bytes: %s", before, n, resp.Status)
+		m.t.Fatalf("PATCH at %d, %d bytes: %s, offset %s", before, n, resp.Status, resp.Header.Get("Upload-Offset"))
 	}
 	m.sent += n
 	m.offset(resp)
 	if m.end < before+n {
 		m.t.Fatalf("acknowledged %d of %d", m.end-before, n)
 	}
+}
+
+func (m *mixture) askAgain() {
+	m.t.Helper()
+	m.offset(m.ask("HEAD", map[string]string{"Tus-Resumable": "1.0.0"}, nil, false))
 }
 
 // offset takes over how far the server says the file is.

@@ -7,7 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
@@ -200,25 +200,47 @@ func (h *Handler) open(r *request, f *upload.File) error {
 // stoppable is a body that somebody else may end.
 type stoppable struct {
 	io.Reader
-	conn    *http.ResponseController
-	stopped atomic.Bool
+	conn interface{ SetReadDeadline(time.Time) error }
+
+	mu      sync.Mutex // held while the deadline is set, so that none outlives its Read
+	reading bool
+	stopped bool
 }
 
-var errStopped = errors.New("another request goes on with the file")
+var errStopped = fault.New(fault.Conflict, "append_busy", "another request goes on with the file")
 
 func (s *stoppable) Read(p []byte) (int, error) {
-	if s.stopped.Load() {
+	if !s.begins() {
 		return 0, errStopped
 	}
 	n, err := s.Reader.Read(p)
-	if s.stopped.Load() && err != nil && err != io.EOF {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reading = false
+	switch {
+	case s.stopped && err == io.EOF: // too late: the deadline would cancel the handler's context
+		_ = s.conn.SetReadDeadline(time.Time{})
+	case s.stopped && err != nil:
 		err = errStopped
 	}
 	return n, err
 }
 
-// stop is called until the Read that waits has returned: see upload.Append.
+func (s *stoppable) begins() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reading = !s.stopped
+	return s.reading
+}
+
+// stop is called until the Read that waits has returned: see upload.Append. When none
+// does, the deadline is left alone: the connection may belong to the client's next
+// request already, whose context the server would cancel.
 func (s *stoppable) stop() {
-	s.stopped.Store(true)
-	_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	if s.reading {
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+	}
 }

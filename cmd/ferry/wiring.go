@@ -207,7 +207,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	}
 	pages := site.New(site.Config{
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
-		Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
+		Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	own := native.New(native.Config{
 		Hooks: hooks, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,

@@ -92,6 +92,26 @@ func (d *DB) Retry(ctx context.Context, j job.Job, cause error) error {
 	})
 }
 
+// DeadJobs implements job.Graveyard.
+func (d *DB) DeadJobs(ctx context.Context, n int) (dead []job.Dead, err error) {
+	err = d.query(ctx, func(row scan) error {
+		var j job.Dead
+		err := row(&j.Kind, &j.ID, &j.Attempts, &j.Cause)
+		dead = append(dead, j)
+		return err
+	}, `select kind, id, attempts, cause from jobs where due is null order by kind, id limit $1 + 0`, n)
+	return dead, err
+}
+
+// Revive implements job.Graveyard.
+func (d *DB) Revive(ctx context.Context, kind, id string, due time.Time) error {
+	return d.write(ctx, func(t tx) error {
+		calls(t, due)
+		t.exec(`update jobs set due = $1, attempts = 0 where kind = $2 and id = $3 and due is null`, due, kind, id)
+		return nil
+	})
+}
+
 // plain makes any text storable: at most n bytes of UTF-8 without NUL.
 func plain(s string, n int) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), n)], "?"), "\x00", "?")

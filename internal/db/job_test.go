@@ -79,6 +79,21 @@ func TestRetriedJobs(t *testing.T) {
 		if cause != "dead" {
 			t.Errorf("its cause is %q", cause)
 		}
+
+		dead, err := w.DeadJobs(w.ctx, 10)
+		w.must(err)
+		if diff := cmp.Diff([]job.Dead{{Kind: "a", ID: "1", Attempts: 8, Cause: "dead"}}, dead); diff != "" {
+			t.Error("the dead:", diff)
+		}
+		w.must(w.Revive(w.ctx, "a", "2", now))
+		w.must(w.Revive(w.ctx, "a", "1", now))
+		w.must(w.Revive(w.ctx, "a", "1", now.Add(time.Hour))) // it lives already
+		if dead, err := w.DeadJobs(w.ctx, 10); len(dead) > 0 || err != nil {
+			t.Errorf("still dead: %v, %v", dead, err)
+		}
+		if again, _ := w.Claim(w.ctx, now, 10); len(again) != 1 || again[0].Attempts != 1 {
+			t.Errorf("revived: %v", again)
+		}
 	})
 }
 

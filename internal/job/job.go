@@ -60,6 +60,23 @@ type Queue interface {
 	Next(ctx context.Context) (time.Time, error)
 }
 
+// Dead is a job that failed as often as it may.
+type Dead struct {
+	Kind, ID string
+	Attempts int
+	Cause    string // why it failed last
+}
+
+// A Graveyard is what an operator sees of a queue.
+type Graveyard interface {
+	// DeadJobs gives up to n of them, by kind and id.
+	DeadJobs(ctx context.Context, n int) ([]Dead, error)
+
+	// Revive makes a dead job due, as if it had never been begun. One that is not
+	// dead, or gone, stays as it is.
+	Revive(ctx context.Context, kind, id string, due time.Time) error
+}
+
 // A Handler does the work of one kind of job. It may be run again after it
 // succeeded (a crash before Done), so it must be idempotent. To be run again
 // later by plan, it returns Again.

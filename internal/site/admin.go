@@ -41,6 +41,8 @@ type adminPage struct {
 	NoPlan      string
 	Blocks      []blockRow
 	MoreBlocks  bool
+	Dead        []deadRow
+	MoreDead    bool
 	MinPassword int
 	Wrong       string
 }
@@ -53,6 +55,12 @@ type userRow struct {
 }
 
 type blockRow struct{ Pattern, Reason string }
+
+// A deadRow is a job that was given up.
+type deadRow struct {
+	Kind, ID, Cause string
+	Attempts        int
+}
 
 // showAdmin shows the page, with why a change failed.
 func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.Account, wrong error) error {
@@ -89,6 +97,17 @@ func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.
 		}
 		p.Blocks = append(p.Blocks, blockRow{b.Pattern, b.Reason})
 	}
+	dead, err := h.cfg.Dead.DeadJobs(ctx, pageOfMine+1)
+	if err != nil {
+		return err
+	}
+	for i, j := range dead {
+		if i == pageOfMine {
+			p.MoreDead = true
+			break
+		}
+		p.Dead = append(p.Dead, deadRow{Kind: j.Kind, ID: j.ID, Cause: j.Cause, Attempts: j.Attempts})
+	}
 	status := http.StatusOK
 	if wrong != nil {
 		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
@@ -123,6 +142,8 @@ func (h *Handler) changeAsAdmin(w http.ResponseWriter, r *http.Request, me *acco
 		if err = h.cfg.Senders.Blocks.Remove(ctx, form.Get("pattern")); fault.KindOf(err) == fault.NotFound {
 			err = nil // it is gone already
 		}
+	case "revive":
+		err = h.cfg.Dead.Revive(ctx, form.Get("kind"), form.Get("job"), h.cfg.Now())
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}

@@ -1,12 +1,15 @@
 package site_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/job"
 )
 
 func TestAdministering(t *testing.T) {
@@ -63,9 +66,40 @@ func TestAdministering(t *testing.T) {
 	if res := w.do(http.MethodGet, "/app/account", "", other); res.StatusCode != http.StatusSeeOther {
 		t.Error("who is switched off goes on")
 	}
+	w.giveUp("purge", "transfer-1", "<b>the disk</b> cannot be read")
+	page := w.get("/app/admin", http.StatusOK, root)
+	if !strings.Contains(page, "purge transfer-1") || !strings.Contains(page, "&lt;b&gt;the disk&lt;/b&gt; cannot be read") || strings.Contains(page, "%!") {
+		t.Errorf("work that was given up is not shown: %s", page)
+	}
+	for range 2 { // the second finds it alive
+		if res := w.submit("/app/admin", root, url.Values{"do": {"revive"}, "kind": {"purge"}, "job": {"transfer-1"}}); res.StatusCode != http.StatusSeeOther {
+			t.Errorf("trying again: %s", res.Status)
+		}
+	}
+	if page := w.get("/app/admin", http.StatusOK, root); strings.Contains(page, "transfer-1") {
+		t.Error("what is tried again still waits for somebody")
+	}
 	w.submit("/app/admin", root, url.Values{"do": {"enable"}, "user": {string(mara.ID)}})
 	w.signIn("mara@example.org")
 	if !strings.Contains(w.log.String(), "administered") {
 		t.Error("what was done is not logged")
+	}
+}
+
+// giveUp leaves a job that failed as often as it may.
+func (w *world) giveUp(kind, id, cause string) {
+	w.t.Helper()
+	ctx, now := w.t.Context(), w.now()
+	j := job.Job{Kind: kind, ID: id, RunAt: now.Add(-time.Hour), Attempts: job.MaxAttempts}
+	if err := w.db.Enqueue(ctx, j); err != nil {
+		w.t.Fatal(err)
+	}
+	claimed, err := w.db.Claim(ctx, now.Add(-time.Hour), 1)
+	if err != nil || len(claimed) != 1 || claimed[0].ID != id {
+		w.t.Fatalf("%v, %v", claimed, err)
+	}
+	claimed[0].RunAt = time.Time{}
+	if err := w.db.Retry(ctx, claimed[0], errors.New(cause)); err != nil {
+		w.t.Fatal(err)
 	}
 }

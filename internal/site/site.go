@@ -26,6 +26,7 @@ import (
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/job"
 	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
@@ -48,6 +49,9 @@ type Config struct {
 	Parcels  *archive.Packer
 	Desk     *transfer.Desk
 	IDs      *id.Source
+
+	// Dead are the jobs that were given up, for who administers the installation.
+	Dead job.Graveyard
 
 	// Admits refuses what an account has sent that is for people of its company
 	// alone. It may be left out.

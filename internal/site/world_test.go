@@ -134,7 +134,7 @@ func (w *world) siteAt(base string) *site.Handler {
 	return site.New(site.Config{
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,
 		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
-		Desk:    w.desk, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Desk:    w.desk, Dead: w.db, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 }
 

@@ -34,7 +34,8 @@ type sharePage struct {
 	Private  string      // whom the link is for
 	Main     *mainButton // nil when there is nothing to download
 	Files    int
-	Pick     string // where files that are chosen come as a zip; empty: nowhere
+	Closes   []struct{} // an element for each folder that the last file is in
+	Pick     string     // where files that are chosen come as a zip; empty: nowhere
 	Links    []linkRow
 }
 
@@ -45,16 +46,21 @@ type mainButton struct{ URL, Label, Note string }
 type row struct {
 	URL, Name, Ending, Size, View, Pick string
 
-	Short  string // the name in its folder
-	Folder string // of the first row of one
-	Inside bool   // a folder
+	Short  string     // the name in its folder
+	Closes []struct{} // an element for each folder that ended before it
+	Opens  []string   // the folders that begin with it, from the outside in
 }
 
-// rowsOf are some rows, and what looking at a file is called, and choosing it.
+// rowsOf are some rows, what looking at a file is called, and choosing it, and whether
+// folders are unfolded.
 type rowsOf struct {
 	Rows         []row
 	View, Choose string
+	Unfolded     bool
 }
+
+// unfoldedFiles is up to how many files a list begins with its folders unfolded.
+const unfoldedFiles = 200
 
 // pickField names the files that are chosen of a zip.
 const pickField = "file"
@@ -114,16 +120,18 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 		return err
 	}
 	rows := make([]row, 0, min(rowStep, len(p.Files)))
-	last := ""
+	var open []string // the folders that the row before is in
 	for files := range slices.Chunk(byFolder(p.Files), rowStep) {
 		rows = rows[:0]
 		for _, f := range files {
-			folder, short := splitName(f.Name)
+			folders, short := splitName(f.Name)
 			one := row{URL: fileURL(v.root, f), Name: f.Name, Short: short, Ending: ending(f.Name), Size: view.Words.Size(f.Size)}
-			if folder != last {
-				one.Folder, last = folder, folder
+			same := 0
+			for same < min(len(open), len(folders)) && open[same] == folders[same] {
+				same++
 			}
-			one.Inside = folder != ""
+			one.Closes, one.Opens = make([]struct{}, len(open)-same), folders[same:]
+			open = folders
 			if view.Pick != "" {
 				one.Pick = string(f.ID)
 			}
@@ -133,38 +141,47 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 			rows = append(rows, one)
 		}
 		h.wait(w)
-		if err := h.pages.ExecuteTemplate(out, "rows", rowsOf{rows, view.Words.View, view.Words.Choose}); err != nil {
+		if err := h.pages.ExecuteTemplate(out, "rows", rowsOf{rows, view.Words.View, view.Words.Choose, len(p.Files) <= unfoldedFiles}); err != nil {
 			return err
 		}
 	}
+	view.Closes = make([]struct{}, len(open))
 	if err := h.pages.ExecuteTemplate(out, "rest", view); err != nil {
 		return err
 	}
 	return out.Flush()
 }
 
-// splitName gives a shown name's folder, "" for none, and the rest.
-func splitName(name string) (folder, short string) {
+// splitName gives the folders of a shown name, from the outside in, and the rest.
+func splitName(name string) (folders []string, short string) {
 	i := strings.LastIndexByte(name, '/')
 	if i <= 0 || i == len(name)-1 {
-		return "", name
+		return nil, name
 	}
-	return name[:i], name[i+1:]
+	return strings.FieldsFunc(name[:i], func(r rune) bool { return r == '/' }), name[i+1:]
 }
 
-// byFolder gives files in the order of their folders, those in none first, where there are
-// folders.
+// byFolder gives files in the order of a tree, those of a folder before the folders in it,
+// where there are folders.
 func byFolder(files []archive.Item) []archive.Item {
-	if !slices.ContainsFunc(files, func(f archive.Item) bool { folder, _ := splitName(f.Name); return folder != "" }) {
+	type leaf struct {
+		archive.Item
+		in []string
+	}
+	leaves, folders := make([]leaf, len(files)), false
+	for i, f := range files {
+		in, _ := splitName(f.Name)
+		leaves[i], folders = leaf{f, in}, folders || len(in) > 0
+	}
+	if !folders {
 		return files
 	}
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b archive.Item) int {
-		x, _ := splitName(a.Name)
-		y, _ := splitName(b.Name)
-		return strings.Compare(x, y)
-	})
-	return files
+	slices.SortStableFunc(leaves, func(a, b leaf) int { return slices.Compare(a.in, b.in) })
+	sorted := make([]archive.Item, len(leaves))
+	for i, l := range leaves {
+		sorted[i] = l.Item
+	}
+	return sorted
 }
 
 func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links []*board.Link) *sharePage {

@@ -161,18 +161,30 @@ func TestOldWebClientsFindASession(t *testing.T) {
 	}
 }
 
-// Files stand by their folders, those in none first, and otherwise as they were sent.
+// Files stand by their folders, in a tree whose lists are closed where they end: those of a
+// folder before the folders in it, and otherwise as they were sent.
 func TestFolders(t *testing.T) {
 	w := newWorld(t)
-	tr, _ := w.transfer("", "", sent{"z/two.txt", "1"}, sent{"b.txt", "2"}, sent{"a/x/one.txt", "3"}, sent{"z/one.txt", "4"}, sent{"a.txt", "5"})
+	tr, _ := w.transfer("", "", sent{"z/two.txt", "1"}, sent{"b.txt", "2"}, sent{"a/x/one.txt", "3"}, sent{"z/one.txt", "4"}, sent{"a.txt", "5"},
+		sent{"a b/one.txt", "6"}, sent{"a/x/y/one.txt", "7"}, sent{"a/one.txt", "8"})
 	page := w.get(downloads(tr), http.StatusOK)
 	var got []string
-	for _, m := range regexp.MustCompile(`<li class="folder"><bdi>([^<]*)|data-file="([^"]*)"[^\n]*<bdi class="name">([^<]*)`).FindAllStringSubmatch(page, -1) {
-		got = append(got, m[1]+m[2]+" "+m[3])
+	for _, m := range regexp.MustCompile(`(<summary>)<bdi>([^<]*)|(</details>)|<a class="row"[^\n]*<bdi class="name">([^<]*)`).FindAllStringSubmatch(page, -1) {
+		switch {
+		case m[1] != "":
+			got = append(got, m[2]+"{")
+		case m[3] != "":
+			got = append(got, "}")
+		default:
+			got = append(got, m[4])
+		}
 	}
-	want := []string{"b.txt b.txt", "a.txt a.txt", "a/x ", "a/x/one.txt one.txt", "z ", "z/two.txt two.txt", "z/one.txt one.txt"}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+	want := "b.txt a.txt a{ one.txt x{ one.txt y{ one.txt } } } a b{ one.txt } z{ two.txt one.txt }"
+	if strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", strings.Join(got, " "), want)
+	}
+	if strings.Count(page, "<ul") != strings.Count(page, "</ul>") || len(regexp.MustCompile(`<li[ >]`).FindAllString(page, -1)) != strings.Count(page, "</li>") {
+		t.Error("lists that are not closed")
 	}
 }
 

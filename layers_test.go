@@ -70,6 +70,7 @@ var heights = map[string]int{
 	"internal/archive":     6,
 	"internal/backup":      6,
 	"internal/deliver":     6,
+	"internal/media":       6,
 	"internal/notify":      6,
 	"internal/outgoing":    6,
 	"internal/password":    6,

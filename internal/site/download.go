@@ -135,7 +135,7 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 			if view.Pick != "" {
 				one.Pick = string(f.ID)
 			}
-			if _, _, ok := kindOf(f.Name); ok && v.shows() {
+			if _, _, ok := h.kindOf(f.Name, f.Size); ok && v.shows() {
 				one.View = v.root + "/view/" + url.PathEscape(string(f.ID))
 			}
 			rows = append(rows, one)
@@ -275,7 +275,7 @@ func (h *Handler) file(find find) wire.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Type: v.viewed(r, f)}
+		it := deliver.Item{Name: f.Name, ETag: f.ETag(), Modified: f.CompletedAt, Type: h.viewed(r, v, f)}
 		if f.Live() {
 			return h.deliver(w, r, v, f, h.cfg.Uploads.Live(f), it)
 		}

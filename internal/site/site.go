@@ -27,6 +27,7 @@ import (
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/media"
 	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
@@ -49,6 +50,9 @@ type Config struct {
 	Parcels  *archive.Packer
 	Desk     *transfer.Desk
 	IDs      *id.Source
+
+	// Viewer makes pictures of documents; nil: they can be downloaded, and not looked at.
+	Viewer *media.Viewer
 
 	// Dead are the jobs that were given up, for who administers the installation.
 	Dead job.Graveyard

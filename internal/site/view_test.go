@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ferry-server/ferry/internal/media"
+	"github.com/ferry-server/ferry/internal/media/mediatest"
 )
 
 // view gives the address of the page on which a file is looked at; "" if there is none.
@@ -74,6 +77,55 @@ func TestLooking(t *testing.T) {
 	w.get(view(page, 0), http.StatusOK)
 	w.wait(40 * 24 * time.Hour)
 	w.get(view(page, 0), http.StatusGone)
+}
+
+// Of a document there are pictures, and nothing of its own reaches the browser.
+func TestLookingAtDocuments(t *testing.T) {
+	if media.Find() == nil {
+		t.Skip("pdfinfo and pdftoppm are not installed (Debian: poppler-utils)")
+	}
+	w := newWorld(t)
+	w.person("mara@example.org")
+	mara := w.signIn("mara@example.org")
+	doc := string(mediatest.PDF(mediatest.Sheet{Text: "one"}, mediatest.Sheet{Width: 300, Height: 200, Text: "two"}))
+	path := w.sendAs(mara, "Papers", "papers", sent{"a.PDF", doc}, sent{"b.pdf", "<script>alert(1)</script>"})
+	page := w.get("/to/papers", http.StatusOK)
+	at := view(page, 0)
+	shown := w.get(at, http.StatusOK)
+	if !strings.Contains(shown, `<img class="sheet" src="?page=2" width="300" height="200" alt="Page 2 of 2" loading="lazy">`) {
+		t.Fatalf("no second page: %s", shown)
+	}
+	res := w.do(http.MethodGet, at+"?page=2", "")
+	h := res.Header
+	if body := read(t, res); !strings.HasPrefix(body, "\xff\xd8\xff") || h.Get("Content-Type") != "image/jpeg" ||
+		h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Security-Policy") != "default-src 'none'; sandbox" {
+		t.Errorf("the picture is %.20q, and comes with %v", body, h)
+	}
+	if res := w.do(http.MethodGet, at+"?page=2", "", "If-None-Match: "+h.Get("Etag")); res.StatusCode != http.StatusNotModified {
+		t.Errorf("a picture that is known: %s", res.Status)
+	}
+	for _, n := range []string{"0", "-1", "101", "x", "9999999999999999999999", "1%00"} {
+		if res := w.do(http.MethodGet, at+"?page="+n, ""); res.StatusCode != http.StatusNotFound {
+			t.Errorf("page %s: %s", n, res.Status)
+		}
+	}
+	if res := w.do(http.MethodGet, at+"?page=3", ""); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("page 3 of 2: %s", res.Status)
+	}
+	if broken := w.get(view(page, 1), http.StatusOK); !strings.Contains(broken, "cannot be shown") || strings.Contains(broken, "alert(1)") {
+		t.Errorf("what is no document: %s", broken)
+	}
+	file := regexp.MustCompile(`href="([^"]+/a.PDF)"`).FindStringSubmatch(page)[1]
+	if shown := w.get(path, http.StatusOK, mara); !strings.Contains(shown, "0 downloads") {
+		t.Error("looking at a document counts as a download")
+	}
+	if res := w.do(http.MethodGet, file+"?view", ""); read(t, res) != doc || res.Header.Get("Content-Type") != "application/octet-stream" {
+		t.Errorf("the document itself comes as %s", res.Header.Get("Content-Type"))
+	}
+	w.submit(path, mara, url.Values{"do": {"password"}, "password": {"sesame"}})
+	if res := w.do(http.MethodGet, at+"?page=2", "", "If-None-Match: "+h.Get("Etag")); res.StatusCode != http.StatusForbidden {
+		t.Errorf("without the password: %s", res.Status)
+	}
 }
 
 // What may be downloaded only so often is not shown: whoever sees it has it.

@@ -20,6 +20,8 @@ func dutchPages() *Pages {
 		DownloadOne:    "Downloaden",
 		View:           "Bekijk",
 		AsZip:          "één zip",
+		PageOf:         "Pagina %d van %d",
+		NotShown:       "Dit document kan hier niet worden getoond. Misschien is het met een wachtwoord vergrendeld of beschadigd.",
 		Choose:         "Kies",
 		DownloadChosen: "Download het gekozene als zip",
 		AllFiles:       "Bestanden",

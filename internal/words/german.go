@@ -20,6 +20,8 @@ func germanPages() *Pages {
 		DownloadOne:    "Herunterladen",
 		View:           "Ansehen:",
 		AsZip:          "ein Zip",
+		PageOf:         "Seite %d von %d",
+		NotShown:       "Dieses Dokument lässt sich hier nicht zeigen. Vielleicht ist es mit einem Passwort verschlossen oder beschädigt.",
 		Choose:         "Auswählen:",
 		DownloadChosen: "Ausgewähltes als Zip herunterladen",
 		AllFiles:       "Dateien",

@@ -20,6 +20,8 @@ func norwegianPages() *Pages {
 		DownloadOne:    "Last ned",
 		View:           "Se på",
 		AsZip:          "én zip",
+		PageOf:         "Side %d av %d",
+		NotShown:       "Dette dokumentet kan ikke vises her. Kanskje er det låst med et passord, eller skadet.",
 		Choose:         "Velg",
 		DownloadChosen: "Last ned det valgte som zip",
 		AllFiles:       "Filer",

@@ -23,6 +23,8 @@ type Pages struct {
 	DownloadAll    string
 	DownloadOne    string
 	View           string // before a file's name: to look at it
+	PageOf         string // a page of a document, with %d and %d
+	NotShown       string // of a document that cannot be looked at
 	Choose         string // before a file's name: to have it with others
 	DownloadChosen string
 	AsZip          string // how everything comes: AsZip, then a size
@@ -183,6 +185,8 @@ func English() *Pages {
 		DownloadOne:    "Download",
 		View:           "Look at",
 		AsZip:          "one zip",
+		PageOf:         "Page %d of %d",
+		NotShown:       "This document cannot be shown here. It may be locked with a password, or damaged.",
 		Choose:         "Choose",
 		DownloadChosen: "Download the chosen ones as a zip",
 		AllFiles:       "Files",

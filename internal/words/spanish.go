@@ -20,6 +20,8 @@ func spanishPages() *Pages {
 		DownloadOne:    "Descargar",
 		View:           "Ver",
 		AsZip:          "un zip",
+		PageOf:         "Página %d de %d",
+		NotShown:       "Este documento no se puede mostrar aquí. Puede estar protegido con una contraseña o dañado.",
 		Choose:         "Elegir",
 		DownloadChosen: "Descargar lo elegido en un zip",
 		AllFiles:       "Archivos",

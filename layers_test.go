@@ -43,6 +43,7 @@ var heights = map[string]int{
 	"internal/block":   1,
 	"internal/job":     1,
 	"internal/letter":  1,
+	"internal/brand":   1,
 	"internal/plan":    1,
 	"internal/wire":    1,
 	"internal/words":   1,

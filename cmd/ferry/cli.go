@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/ferry-server/ferry/internal/brand"
 )
 
 // cli is the command line. Its words are fixed: scripts rely on them.
@@ -151,6 +153,7 @@ func (c *collector) mappers() []kong.Option {
 		typeMapper(c, parseBaseURL), typeMapper(c, parseDatabase), typeMapper(c, parseBlobs),
 		typeMapper(c, parseDirectory), typeMapper(c, parseLogFormat), typeMapper(c, parseLogLevel),
 		typeMapper(c, parseMailHost), typeMapper(c, parseMailFrom), typeMapper(c, parseMailSecurity),
+		typeMapper(c, parseSiteName), typeMapper(c, parseLogo), typeMapper(c, brand.ParseColour),
 		typeMapper(c, parseCount), typeMapper(c, parseDate), typeMapper(c, list(parseDomain)), typeMapper(c, list(parsePrefix)),
 		kong.TypeMapper(reflect.TypeFor[bool](), boolMapper{mapper(c, parseBool)}),
 		kong.NamedMapper("secret", mapper(c, parseSecret)),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/notify"
 )
 
@@ -23,6 +24,7 @@ import (
 type settings struct {
 	place
 	network
+	appearance
 	mailing
 	limits
 	compatibility
@@ -53,6 +55,17 @@ type network struct {
 	WebhookAllow   []netip.Prefix `placeholder:"CIDR" help:"Networks that webhooks may call besides the public internet: your own services." group:"Network"`
 	PrivateListen  address        `placeholder:"ADDR" help:"A listener for the operator alone: health and pprof. Loopback only." group:"Network"`
 	MaxRequests    int            `placeholder:"N" default:"8192" help:"Requests that run at the same time; more are asked to come back." group:"Network"`
+}
+
+// appearance is how pages and letters look.
+type appearance struct {
+	SiteName  siteName     `placeholder:"NAME" default:"Ferry" help:"What this installation calls itself, in pages and letters." group:"Appearance"`
+	SiteLogo  siteLogo     `placeholder:"FILE" help:"A PNG or SVG of at most 64 KiB that stands in the head of pages instead of the name." group:"Appearance"`
+	SiteColor brand.Colour `placeholder:"#RRGGBB" default:"#17616f" help:"What buttons, links and the water are made of. It is made darker or lighter where it could not be read." group:"Appearance"`
+}
+
+func (a *appearance) look() brand.Look {
+	return brand.Look{Name: string(a.SiteName), Logo: a.SiteLogo.Logo, Sea: a.SiteColor}
 }
 
 // mailing is how letters leave. Without a server they are held, for the operator

@@ -5,18 +5,21 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/notify"
 )
@@ -36,6 +39,8 @@ type (
 	mailFrom     string // as net/mail reads it
 	mailSecurity string // of package notify
 	date         struct{ time.Time }
+	siteName     string
+	siteLogo     struct{ *brand.Logo } // nil: none
 )
 
 const day = 24 * time.Hour
@@ -255,6 +260,26 @@ func parseMailFrom(s string) (mailFrom, error) {
 		return "", fmt.Errorf("%q is no address such as ferry@example.com or Ferry <ferry@example.com>", s)
 	}
 	return mailFrom(a.String()), nil
+}
+
+func parseSiteName(s string) (siteName, error) {
+	name, err := brand.ParseName(s)
+	return siteName(name), err
+}
+
+// parseLogo reads the file of this name.
+func parseLogo(name string) (siteLogo, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return siteLogo{}, err
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, brand.MaxLogo+1))
+	if err != nil {
+		return siteLogo{}, err
+	}
+	logo, err := brand.ParseLogo(b)
+	return siteLogo{logo}, err
 }
 
 func parseLogFormat(s string) (logFormat, error) {

@@ -81,6 +81,10 @@ func TestParseNames(t *testing.T) {
 		text  string
 		want  string
 	}{
+		{"a name is one line", as(parseSiteName), " Acme ", "Acme"},
+		{"and not a page", as(parseSiteName), strings.Repeat("x", 41), refused},
+		{"a logo is a file that is there", as(parseLogo), "no/such/file", refused},
+		{"and a picture", as(parseLogo), "values_test.go", refused},
 		{"a base URL is an origin", as(parseBaseURL), "https://Ferry.Example:8443/", "https://ferry.example:8443"},
 		{"without a path", as(parseBaseURL), "https://ferry.example/x", refused},
 		{"without a password", as(parseBaseURL), "https://a:b@ferry.example", refused},

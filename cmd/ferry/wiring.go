@@ -62,8 +62,6 @@ const (
 	quiet = 7 * day
 	// recent is how young the last bytes of an upload are that nobody else completes.
 	recent = 5 * time.Minute
-	// siteName is what this installation calls itself.
-	siteName = "Ferry"
 	// jobsAtOnce is how many jobs run at the same time.
 	jobsAtOnce = 4
 	// passwordsAtOnce bounds the memory of signing in: each takes 19 MiB.
@@ -152,7 +150,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		sources[kind] = told
 	}
 	letters := notify.New(notify.Config{
-		Outbox: database, Sources: sources, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Now: now, Log: log,
+		Outbox: database, Sources: sources, SMTP: s.mailServer(base), IDs: ids, Ring: ring, Look: s.look(), Now: now, Log: log,
 	})
 	if s.SMTPHost == "" {
 		log.InfoContext(ctx, "letters are held, because there is no mail server: set smtp-host, or see ferry mail")
@@ -192,7 +190,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Misses: misses, IDs: ids, Now: now,
 		BaseURL: baseURL, MaxSize: int64(s.MaxTransferSize), Log: log,
 	})
-	parcels := archive.NewPacker(uploads, words.English().Nameless, siteName)
+	parcels := archive.NewPacker(uploads, words.English().Nameless, string(s.SiteName))
 	callers := &permit.People{
 		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
 		Companies: company.NewService(database, accounts, plans, blocks, ids, now),
@@ -207,6 +205,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		People: callers, Blocks: blocks, Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 	}
 	pages := site.New(site.Config{
+		Look:   s.look(),
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
 		Viewer: media.Find(), Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/letter"
 )
 
@@ -22,14 +23,14 @@ var templates embed.FS
 type printer struct {
 	text *texttemplate.Template
 	html *htmltemplate.Template
-	site string
+	look brand.Look
 }
 
-func newPrinter(site string) *printer {
+func newPrinter(look brand.Look) *printer {
 	return &printer{
 		texttemplate.Must(texttemplate.ParseFS(templates, "templates/letter.txt")),
 		htmltemplate.Must(htmltemplate.ParseFS(templates, "templates/letter.html")),
-		site,
+		look,
 	}
 }
 
@@ -40,7 +41,7 @@ type printed struct {
 }
 
 func (p *printer) print(l *letter.Letter) (*printed, error) {
-	v := viewOf(l, p.site)
+	v := viewOf(l, p.look)
 	out := &printed{view: v}
 	var text, html bytes.Buffer
 	if err := p.text.Execute(&text, v); err != nil {

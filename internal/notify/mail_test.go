@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/letter"
 )
 
@@ -92,7 +93,7 @@ func anItem() *letter.Item {
 
 // TestLetters compares what is printed with testdata, which people have looked at.
 func TestLetters(t *testing.T) {
-	p := newPrinter("Ferry")
+	p := newPrinter(brand.Default())
 	for name, l := range letters() {
 		t.Run(name, func(t *testing.T) {
 			printed, err := p.print(l)
@@ -129,7 +130,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestHostileTextIsOnlyShown(t *testing.T) {
 	for name, l := range letters() {
-		p, err := newPrinter("Ferry").print(l)
+		p, err := newPrinter(brand.Default()).print(l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +161,7 @@ func TestHostileTextIsOnlyShown(t *testing.T) {
 		}
 	}
 	// What a sender writes cannot pass for what we write.
-	p, _ := newPrinter("Ferry").print(letters()["recipient-hostile"])
+	p, _ := newPrinter(brand.Default()).print(letters()["recipient-hostile"])
 	for line := range strings.Lines(p.text) {
 		if strings.HasPrefix(line, "https://evil") || strings.HasPrefix(line, "From eve") {
 			t.Errorf("the text has the line %q", line)
@@ -218,7 +219,7 @@ func (r received) get(t *testing.T, name string) string {
 
 func write(t *testing.T, from netmail.Address, l *letter.Letter) ([]byte, *printed) {
 	t.Helper()
-	p, err := newPrinter("Ferry").print(l)
+	p, err := newPrinter(brand.Default()).print(l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +302,7 @@ func TestWhoALetterIsFrom(t *testing.T) {
 
 func TestNoMailIsMadeOfAWrongLetter(t *testing.T) {
 	l := letters()["recipient"]
-	p, _ := newPrinter("Ferry").print(l)
+	p, _ := newPrinter(brand.Default()).print(l)
 	l.To = "bob@example.org\r\nBcc: eve@example.org"
 	if m, err := newMail(from, anItem(), l, p); err == nil {
 		t.Errorf("made %v", m)
@@ -333,4 +334,19 @@ func FuzzMail(f *testing.F) {
 			t.Errorf("the text became\n%q, was\n%q", m.text, p.text)
 		}
 	})
+}
+
+// Letters have the name and the colour of the installation.
+func TestLook(t *testing.T) {
+	look := brand.Look{Name: "Reederei", Sea: brand.Colour{0x99, 0x00, 0x4d}}
+	p, err := newPrinter(look).print(letters()["recipient-hostile"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(p.html, "#99004d"); n != 3 || strings.Contains(p.html, brand.Default().Sea.String()) || strings.Contains(p.html, brand.Default().Dark().Sea.String()) {
+		t.Errorf("the colour stands %d times, or beside another", n)
+	}
+	if !strings.Contains(p.text, "Reederei") || strings.Contains(p.text+p.html, "Ferry") {
+		t.Error("the letter has another name")
+	}
 }

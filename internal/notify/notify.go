@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
@@ -73,7 +74,7 @@ type Config struct {
 	Outbox  Outbox
 	Sources map[letter.Kind]Source // may be nil
 	SMTP    *SMTP                  // nil: letters are held
-	Site    string                 // the installation's name; "Ferry" when empty
+	Look    brand.Look             // of the installation; Ferry's own when it has no name
 	IDs     *id.Source
 	Ring    *keyring.Ring
 	Now     func() time.Time
@@ -89,10 +90,10 @@ type Service struct {
 
 // New makes a Service.
 func New(c Config) *Service {
-	if c.Site == "" {
-		c.Site = "Ferry"
+	if c.Look.Name == "" {
+		c.Look = brand.Default()
 	}
-	return &Service{cfg: c, print: newPrinter(c.Site), road: newRoad(c.Now)}
+	return &Service{cfg: c, print: newPrinter(c.Look), road: newRoad(c.Now)}
 }
 
 // Handlers gives the work of all jobs of letters.

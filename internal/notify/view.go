@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/letter"
 	"github.com/ferry-server/ferry/internal/words"
 )
@@ -13,6 +14,8 @@ import (
 type view struct {
 	Words     *words.Letters
 	Site      string
+	Light     brand.Scheme
+	Dark      brand.Scheme
 	Subject   string // of the mail
 	Title     string
 	Lead      []string
@@ -35,9 +38,9 @@ type list struct {
 type row struct{ Name, Note string }
 
 // viewOf lays a letter out in its language.
-func viewOf(l *letter.Letter, site string) *view {
+func viewOf(l *letter.Letter, look brand.Look) *view {
 	w := words.LettersIn(l.Locale)
-	v := &view{Words: w, Site: site, Link: string(l.Link), Foot: w.SentBy(site)}
+	v := &view{Words: w, Site: look.Name, Light: look.Light(), Dark: look.Dark(), Link: string(l.Link), Foot: w.SentBy(look.Name)}
 	switch d := l.Data.(type) {
 	case *letter.ToRecipient:
 		v.toRecipient(d)

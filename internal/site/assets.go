@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"path"
 	"time"
+
+	"github.com/ferry-server/ferry/internal/brand"
 )
 
 //go:embed pages/*.html
@@ -26,18 +28,20 @@ func parsePages() *template.Template {
 // assets are the files that pages load.
 type assets struct {
 	files map[string][]byte
+	logo  string // the name of the operator's, if there is one
 	hash  string // of all of them; part of their addresses, so that they can be kept for ever
 }
 
 // assetTypes are the media types of assets, by their endings.
 var assetTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
+	".png": "image/png",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 	".txt": "text/plain; charset=utf-8",
 }
 
-func loadAssets() *assets {
+func loadAssets(look brand.Look) *assets {
 	a := &assets{files: map[string][]byte{}}
 	sum := sha256.New()
 	names, err := fs.Glob(assetFiles, "assets/*")
@@ -49,8 +53,16 @@ func loadAssets() *assets {
 		if err != nil || assetTypes[path.Ext(name)] == "" {
 			panic(fmt.Sprintf("site: asset %s: no type, or %v", name, err))
 		}
+		if name == "assets/site.css" {
+			b = append(b, look.CSS()...)
+		}
 		a.files[path.Base(name)] = b
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
+	}
+	if look.Logo != nil {
+		a.logo = look.Logo.Name
+		a.files[a.logo] = look.Logo.Bytes
+		fmt.Fprintf(sum, "%s %d\n%s", a.logo, len(look.Logo.Bytes), look.Logo.Bytes)
 	}
 	a.hash = hex.EncodeToString(sum.Sum(nil))[:12]
 	return a
@@ -65,6 +77,9 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request, name, cache strin
 		return errUnknownPath
 	}
 	secure(w.Header())
+	if name == a.logo {
+		w.Header().Set("Content-Security-Policy", dataPolicy) // an SVG can hold script
+	}
 	w.Header().Set("Content-Type", assetTypes[path.Ext(name)])
 	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Etag", `"`+a.hash+`"`)

@@ -7,7 +7,7 @@ import (
 
 // ForgetParcels forgets what was laid out, as if the node had just started.
 func (h *Handler) ForgetParcels() {
-	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, words.English().Nameless, h.cfg.Name)
+	h.cfg.Parcels = archive.NewPacker(h.cfg.Uploads, words.English().Nameless, h.cfg.Look.Name)
 }
 
 // AssetRoot is the address that the names of assets go behind.

@@ -26,6 +26,7 @@ const patience = time.Minute
 type frame struct {
 	Words  *words.Pages
 	Site   string // the installation's name
+	Logo   string // the asset that stands in its place; empty: none
 	Home   string
 	Title  string
 	Assets string
@@ -42,7 +43,7 @@ func (h *Handler) frame(r *http.Request, title string) frame {
 	// A page is shown also where nobody can be found just now: to nobody.
 	me, _ := h.visitor(r)
 	return frame{
-		Words: say, Site: h.cfg.Name, Home: say.HomeOf(h.cfg.Name), Title: title, Assets: h.assets.root(), Way: 8,
+		Words: say, Site: h.cfg.Look.Name, Logo: h.assets.logo, Home: say.HomeOf(h.cfg.Look.Name), Title: title, Assets: h.assets.root(), Way: 8,
 		Languages: words.Languages(), Me: me, Here: r.URL.Path,
 	}
 }

@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/site"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/words"
 )
@@ -185,6 +187,40 @@ func TestFolders(t *testing.T) {
 	}
 	if strings.Count(page, "<ul") != strings.Count(page, "</ul>") || len(regexp.MustCompile(`<li[ >]`).FindAllString(page, -1)) != strings.Count(page, "</li>") {
 		t.Error("lists that are not closed")
+	}
+}
+
+// What the operator has chosen stands in every page, and is part of the addresses of what
+// pages load.
+func TestLook(t *testing.T) {
+	logo, err := brand.ParseLogo([]byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(h *site.Handler, path string) *httptest.ResponseRecorder {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+		return rec
+	}
+	look := brand.Look{Name: "Reederei <Müller>", Logo: logo, Sea: brand.Colour{0x99, 0x00, 0x4d}}
+	own, plain := newWorld(t).siteLike(look), newWorld(t).siteLike(brand.Look{})
+	page := get(own, "/").Body.String()
+	if !strings.Contains(page, "Reederei &lt;Müller&gt;</title>") || strings.Contains(page, "Ferry</title>") {
+		t.Error("the page has another name")
+	}
+	found := regexp.MustCompile(`<img class="logo" src="(/assets/([0-9a-f]+)/logo.svg)"`).FindStringSubmatch(page)
+	if found == nil || strings.Contains(get(plain, "/").Body.String(), found[2]) {
+		t.Fatalf("no logo, or at the address of other assets: %v", found)
+	}
+	if rec := get(own, found[1]); rec.Header().Get("Content-Type") != "image/svg+xml" || rec.Header().Get("Content-Security-Policy") != "default-src 'none'; sandbox" {
+		t.Errorf("the logo comes with %v", rec.Header())
+	}
+	style := "/assets/" + found[2] + "/site.css"
+	if css := get(own, style).Body.String(); !strings.Contains(css, "--sea: #99004d; ") {
+		t.Errorf("the style ends with %q", css[len(css)-200:])
+	}
+	if rec := get(plain, found[1]); rec.Code != http.StatusNotFound {
+		t.Errorf("a logo where there is none: %d", rec.Code)
 	}
 }
 

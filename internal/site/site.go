@@ -24,6 +24,7 @@ import (
 	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
@@ -37,7 +38,7 @@ import (
 	"github.com/ferry-server/ferry/internal/words"
 )
 
-// Config is what a site is made of. Misses, Name and Log may be left out, and Senders,
+// Config is what a site is made of. Misses, Look and Log may be left out, and Senders,
 // without whom nobody sends from the first page.
 type Config struct {
 	Shares   *share.Service
@@ -63,8 +64,8 @@ type Config struct {
 
 	Misses  *wire.Misses // shared with the other doors; nil: strangers may try links for ever
 	Now     func() time.Time
-	BaseURL string // of all doors: scheme and host, no slash at the end
-	Name    string // of this installation, in the head of every page; "Ferry" when empty
+	BaseURL string     // of all doors: scheme and host, no slash at the end
+	Look    brand.Look // of this installation; Ferry's own when it has no name
 	Log     *slog.Logger
 }
 
@@ -83,13 +84,13 @@ type Handler struct {
 
 // New makes the site.
 func New(c Config) *Handler {
-	if c.Name == "" {
-		c.Name = "Ferry"
+	if c.Look.Name == "" {
+		c.Look = brand.Default()
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	h := &Handler{cfg: c, pages: parsePages(), assets: loadAssets(), wall: time.Now}
+	h := &Handler{cfg: c, pages: parsePages(), assets: loadAssets(c.Look), wall: time.Now}
 	h.router, h.codes = wire.NewRouter(h.routes()...), wire.NewRouter(get("/{code}", h.shortLink))
 	return h
 }

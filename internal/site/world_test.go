@@ -21,6 +21,7 @@ import (
 	"github.com/ferry-server/ferry/internal/blob/disk"
 	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/board"
+	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
@@ -123,7 +124,15 @@ func newWorld(t testing.TB) *world {
 }
 
 // siteAt makes a site with this base URL.
-func (w *world) siteAt(base string) *site.Handler {
+func (w *world) siteAt(base string) *site.Handler { return site.New(w.config(base)) }
+
+func (w *world) siteLike(look brand.Look) *site.Handler {
+	c := w.config("http://127.0.0.1")
+	c.Look = look
+	return site.New(c)
+}
+
+func (w *world) config(base string) site.Config {
 	plans, blocks := plan.NewService(w.db), block.NewService(w.db, w.now)
 	senders := &permit.Senders{
 		People: &permit.People{
@@ -132,12 +141,12 @@ func (w *world) siteAt(base string) *site.Handler {
 		},
 		Blocks: blocks, Now: w.now,
 	}
-	return site.New(site.Config{
+	return site.Config{
 		Viewer: media.Find(),
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,
 		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
 		Desk:    w.desk, Dead: w.db, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
-	})
+	}
 }
 
 func (w *world) now() time.Time {

@@ -2,14 +2,17 @@ package site
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/brand"
@@ -27,9 +30,10 @@ func parsePages() *template.Template {
 
 // assets are the files that pages load.
 type assets struct {
-	files map[string][]byte
-	logo  string // the name of the operator's, if there is one
-	hash  string // of all of them; part of their addresses, so that they can be kept for ever
+	files  map[string][]byte
+	packed map[string][]byte // by gzip, those that are smaller so
+	logo   string            // the name of the operator's, if there is one
+	hash   string            // of all of them; part of their addresses, so that they can be kept for ever
 }
 
 // assetTypes are the media types of assets, by their endings.
@@ -42,7 +46,7 @@ var assetTypes = map[string]string{
 }
 
 func loadAssets(look brand.Look) *assets {
-	a := &assets{files: map[string][]byte{}}
+	a := &assets{files: map[string][]byte{}, packed: map[string][]byte{}}
 	sum := sha256.New()
 	names, err := fs.Glob(assetFiles, "assets/*")
 	if err != nil {
@@ -64,8 +68,44 @@ func loadAssets(look brand.Look) *assets {
 		a.files[a.logo] = look.Logo.Bytes
 		fmt.Fprintf(sum, "%s %d\n%s", a.logo, len(look.Logo.Bytes), look.Logo.Bytes)
 	}
+	for name, b := range a.files {
+		if packed := pack(b); len(packed) < len(b) {
+			a.packed[name] = packed
+		}
+	}
 	a.hash = hex.EncodeToString(sum.Sum(nil))[:12]
 	return a
+}
+
+func pack(b []byte) []byte {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err == nil {
+		_, err = z.Write(b)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		panic(err) // of the level
+	}
+	return out.Bytes()
+}
+
+// takesGzip tells whether who asks takes an answer that is packed (RFC 9110, 12.5.3).
+func takesGzip(header http.Header) bool {
+	takes := false
+	for coding := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
+		coding, quality, _ := strings.Cut(coding, ";")
+		name := strings.ToLower(strings.TrimSpace(coding))
+		if name != "gzip" && name != "x-gzip" && name != "*" {
+			continue
+		}
+		q, weighed := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(quality), " ", ""), "q=")
+		refused := weighed && strings.Trim(q, "0.") == ""
+		if name != "*" {
+			return !refused
+		}
+		takes = !refused
+	}
+	return takes
 }
 
 // root is the address that the names of assets go behind.
@@ -82,7 +122,15 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request, name, cache strin
 	}
 	w.Header().Set("Content-Type", assetTypes[path.Ext(name)])
 	w.Header().Set("Cache-Control", cache)
-	w.Header().Set("Etag", `"`+a.hash+`"`)
+	tag := a.hash
+	if packed := a.packed[name]; packed != nil {
+		w.Header().Set("Vary", "Accept-Encoding")
+		if takesGzip(r.Header) {
+			w.Header().Set("Content-Encoding", "gzip")
+			b, tag = packed, tag+"-gzip" // other bytes: another strong tag
+		}
+	}
+	w.Header().Set("Etag", `"`+tag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 	return nil
 }

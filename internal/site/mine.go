@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -103,12 +104,23 @@ type myTransferPage struct {
 	MoreFiles   bool // than are shown; so for the others
 	Recipients  []mineRecipient
 	MoreTo      bool
+	Running     []running
 	Deliveries  []mineDelivery
 	MoreWent    bool
 	Wrong       string
 }
 
-type mineFile struct{ Name, Size, Arrived string }
+// A mineFile is a file. Of one that is still coming in it is told how much has arrived.
+type mineFile struct {
+	Name, Size, Arrived string
+	Got, Of             int64 // bytes; Of is 0 where the size is not known
+}
+
+// running is a download that goes on.
+type running struct {
+	What, Who, Note string
+	Sent, Of        int64 // bytes
+}
 
 type mineRecipient struct{ Address, Link, Note string }
 
@@ -166,7 +178,10 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 			row.Size = say.Size(f.Size)
 		}
 		if f.State == upload.Open {
-			row.Arrived = say.Size(f.Got)
+			row.Arrived, row.Got = say.Size(f.Got), f.Got
+			if f.Size != upload.Unknown {
+				row.Of = f.Size
+			}
 		}
 		p.Files = append(p.Files, row)
 	}
@@ -184,11 +199,18 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 		}
 		p.Recipients = append(p.Recipients, row)
 	}
+	about := h.cfg.Desk.About()
+	for _, now := range h.cfg.Desk.Running(t, pageOfMine) {
+		what, who, err := h.aboutDownload(ctx, say, about, &now.Record)
+		if err != nil {
+			return err
+		}
+		p.Running = append(p.Running, running{What: what, Who: who, Note: say.Account.UsedOf(say.Size(now.Sent), say.Size(now.Bytes)), Sent: now.Sent, Of: now.Bytes})
+	}
 	records, err := h.cfg.Desk.RecordsAfter(ctx, t, "", recordsOfMine+1)
 	if err != nil {
 		return err
 	}
-	about := h.cfg.Desk.About()
 	for i, rec := range records {
 		if p.MoreWent = i == recordsOfMine; p.MoreWent {
 			break
@@ -196,25 +218,35 @@ func (h *Handler) fillMine(r *http.Request, t *transfer.Transfer, p *myTransferP
 		if rec.WholeAt.IsZero() {
 			continue // not delivered: it was cut, or goes on
 		}
-		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339), What: say.Mine.Everything}
-		file, to, err := about.Find(ctx, rec)
-		if err != nil {
+		row := mineDelivery{At: say.Moment(rec.WholeAt), ISO: rec.WholeAt.UTC().Format(time.RFC3339)}
+		if row.What, row.Who, err = h.aboutDownload(ctx, say, about, rec); err != nil {
 			return err
-		}
-		switch {
-		case file != nil:
-			row.What = say.NameOf(file.Name)
-		case rec.OfFile():
-			row.What = "" // it is known no more
-		case rec.Item != "":
-			row.What = say.Mine.Some
-		}
-		if to != nil {
-			row.Who = to.Address
 		}
 		p.Deliveries = append(p.Deliveries, row)
 	}
 	return nil
+}
+
+// aboutDownload tells what a download is of, "" where that is known no more, and whose,
+// "" where it came by the common link.
+func (h *Handler) aboutDownload(ctx context.Context, say *words.Pages, about *transfer.About, rec *transfer.Record) (what, who string, err error) {
+	file, to, err := about.Find(ctx, rec)
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case file != nil:
+		what = say.NameOf(file.Name)
+	case rec.OfFile():
+	case rec.Item != "":
+		what = say.Mine.Some
+	default:
+		what = say.Mine.Everything
+	}
+	if to != nil {
+		who = to.Address
+	}
+	return what, who, nil
 }
 
 // linkOf is what people are given.

@@ -2,9 +2,11 @@ package site_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +42,7 @@ func TestMyTransfers(t *testing.T) {
 	w.sendAs(mara, "Other things", "other", sent{"b.txt", "x"})
 
 	list := w.get("/app/transfers", http.StatusOK, mara)
-	if !strings.Contains(list, "Isles &lt;b&gt;") || !strings.Contains(list, "Other things") || strings.Contains(list, "<script") {
+	if !strings.Contains(list, "Isles &lt;b&gt;") || !strings.Contains(list, "Other things") || strings.Contains(list, "<b>") {
 		t.Errorf("the list: %s", list)
 	}
 	if found := w.get("/app/transfers?search=isles", http.StatusOK, mara); strings.Contains(found, "Other things") || !strings.Contains(found, path) {
@@ -177,5 +179,36 @@ func TestMyAccount(t *testing.T) {
 	}
 	if res := w.do(http.MethodGet, "/app/account", "", mara); res.StatusCode != http.StatusSeeOther {
 		t.Error("the session goes on")
+	}
+}
+
+// A download that goes on is seen until it has ended.
+func TestRunningDownloads(t *testing.T) {
+	w := newWorld(t)
+	w.person("mara@example.org")
+	mara := w.signIn("mara@example.org")
+	path := w.sendAs(mara, "Isles", "isles", sent{"big.bin", strings.Repeat("isles", 4<<20)})
+	file := regexp.MustCompile(`/to/isles/file/[^"]+`).FindString(w.get("/to/isles", http.StatusOK))
+	running := regexp.MustCompile(`<bdi class="name">big.bin <small>by the common link</small></bdi> <progress max="(\d+)" value="(\d+)"`)
+	if shown := w.get(path, http.StatusOK, mara); running.MatchString(shown) || strings.Contains(shown, "Being downloaded") {
+		t.Error("something is downloaded before anybody asked for it")
+	}
+	res := w.do(http.MethodGet, file, "", "Range: bytes=1000000-")
+	if _, err := io.ReadFull(res.Body, make([]byte, 300<<10)); err != nil {
+		t.Fatal(err)
+	}
+	found := running.FindStringSubmatch(w.get(path, http.StatusOK, mara))
+	if found == nil || found[1] != "19971520" {
+		t.Fatalf("it is shown as %q", found)
+	}
+	if n, err := strconv.Atoi(found[2]); err != nil || n < 256<<10 || n > 19_000_000 {
+		t.Errorf("%s bytes have gone out", found[2])
+	}
+	read(t, res)
+	for i := 0; running.MatchString(w.get(path, http.StatusOK, mara)); i++ {
+		if i == 50 {
+			t.Fatal("it has ended, and is shown")
+		}
+		time.Sleep(100 * time.Millisecond) // the answer ends a moment after its last byte
 	}
 }

@@ -261,7 +261,10 @@ func (d *Desk) look(ctx context.Context, dl *Download, arrived int64) (int64, er
 
 // Left gives how many of n bytes from off may still go out: fewer when the client has
 // begun to fetch the rest otherwise.
-func (dl *Download) Left(off, n int64) int64 { return max(0, min(n, dl.until.Load()-off)) }
+func (dl *Download) Left(off, n int64) int64 {
+	dl.reached.Store(off)
+	return max(0, min(n, dl.until.Load()-off))
+}
 
 func (dl *Download) stopAt(off int64) {
 	for {

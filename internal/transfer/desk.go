@@ -116,6 +116,8 @@ type Desk struct {
 	mu    sync.Mutex
 	lanes map[string]*lane     // of the requests that bring parts
 	live  map[string]*Download // under claims, by the keys of their answers
+
+	running running
 }
 
 // NewDesk makes a Desk.

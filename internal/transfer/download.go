@@ -100,10 +100,13 @@ type Fetch struct {
 type Download struct {
 	record  Record
 	size    int64
+	from    int64 // of the item: where the answer begins
+	bytes   int64 // of the answer
 	answer  Answer
 	address string
 	silent  bool         // it counts nowhere
 	until   atomic.Int64 // of the item; it ends there
+	reached atomic.Int64 // of the item: up to where it has gone out
 }
 
 // Begin decides whether the bytes may go out, before the first of them: on every
@@ -158,18 +161,21 @@ func (d *Desk) Begin(ctx context.Context, f Fetch) (*Download, error) {
 		}
 	}
 	dl.silent = dl.silent || f.Untracked && !limited
+	if !dl.silent {
+		dl.from, dl.bytes = f.Spans[0].Off, total(f.Spans)
+		dl.reached.Store(dl.from)
+		d.running.add(dl)
+	}
 	return dl, nil
 }
 
 // End notes what arrived of a download: the runs of bytes that its peer took. It
 // is to be called also when that is nothing, and after the client has gone.
 func (d *Desk) End(ctx context.Context, dl *Download, arrived []Span) error {
+	d.running.remove(dl)
 	ctx = context.WithoutCancel(ctx)
 	now, r := d.now(), dl.record
-	var n int64
-	for _, s := range arrived {
-		n += s.N
-	}
+	n := total(arrived)
 	if dl.silent || n == 0 && dl.size > 0 && r.Claim == "" {
 		return nil
 	}

@@ -12,6 +12,7 @@ type Mine struct {
 	Downloads                                    func(n int) string
 	DownloadsOf                                  func(n, most int) string
 	Link, Recipients, Undelivered                string
+	Running                                      string // heading of the downloads that go on
 	Delivered, NotYet, Everything, Some, Anybody string
 	When, What, Who, Arrived                     string
 	Extend, ExtendButton                         string
@@ -53,7 +54,8 @@ func For(text, name string) string { return strings.ReplaceAll(text, "{name}", n
 
 func englishMine() Mine {
 	return Mine{
-		Title: "My transfers", Search: "Search", Find: "Find", Ended: "also what is over", None: "There is nothing here.", More: "More",
+		Running: "Being downloaded",
+		Title:   "My transfers", Search: "Search", Find: "Find", Ended: "also what is over", None: "There is nothing here.", More: "More",
 		States:    map[string]string{"open": "on its way", "transfer_expired": "expired", "transfer_deleted": "taken down", "transfer_cancelled": "given up", "transfer_blocked": "blocked"},
 		Downloads: func(n int) string { return count(n, "download", "downloads") }, DownloadsOf: func(n, most int) string { return count(n, "download", "downloads") + " / " + strconv.Itoa(most) },
 		Link: "Link", Recipients: "Recipients", Undelivered: "the letter did not arrive", Delivered: "Who received what", NotYet: "Nothing was downloaded whole yet.",
@@ -66,7 +68,8 @@ func englishMine() Mine {
 
 func germanMine() Mine {
 	return Mine{
-		Title: "Meine Sendungen", Search: "Suche", Find: "Suchen", Ended: "auch, was vorbei ist", None: "Hier ist nichts.", More: "Mehr",
+		Running: "Wird gerade heruntergeladen",
+		Title:   "Meine Sendungen", Search: "Suche", Find: "Suchen", Ended: "auch, was vorbei ist", None: "Hier ist nichts.", More: "Mehr",
 		States:    map[string]string{"open": "unterwegs", "transfer_expired": "abgelaufen", "transfer_deleted": "entfernt", "transfer_cancelled": "aufgegeben", "transfer_blocked": "gesperrt"},
 		Downloads: func(n int) string { return count(n, "Download", "Downloads") }, DownloadsOf: func(n, most int) string { return count(n, "Download", "Downloads") + " / " + strconv.Itoa(most) },
 		Link: "Link", Recipients: "Empfänger", Undelivered: "der Brief kam nicht an", Delivered: "Wer was erhalten hat", NotYet: "Noch wurde nichts ganz heruntergeladen.",
@@ -79,7 +82,8 @@ func germanMine() Mine {
 
 func dutchMine() Mine {
 	return Mine{
-		Title: "Mijn zendingen", Search: "Zoeken", Find: "Zoek", Ended: "ook wat voorbij is", None: "Hier is niets.", More: "Meer",
+		Running: "Wordt nu gedownload",
+		Title:   "Mijn zendingen", Search: "Zoeken", Find: "Zoek", Ended: "ook wat voorbij is", None: "Hier is niets.", More: "Meer",
 		States:    map[string]string{"open": "onderweg", "transfer_expired": "verlopen", "transfer_deleted": "weggehaald", "transfer_cancelled": "opgegeven", "transfer_blocked": "geblokkeerd"},
 		Downloads: func(n int) string { return count(n, "download", "downloads") }, DownloadsOf: func(n, most int) string { return count(n, "download", "downloads") + " / " + strconv.Itoa(most) },
 		Link: "Link", Recipients: "Ontvangers", Undelivered: "de brief kwam niet aan", Delivered: "Wie wat heeft ontvangen", NotYet: "Er is nog niets helemaal gedownload.",
@@ -92,7 +96,8 @@ func dutchMine() Mine {
 
 func spanishMine() Mine {
 	return Mine{
-		Title: "Mis envíos", Search: "Búsqueda", Find: "Buscar", Ended: "también lo terminado", None: "Aquí no hay nada.", More: "Más",
+		Running: "Descargándose ahora",
+		Title:   "Mis envíos", Search: "Búsqueda", Find: "Buscar", Ended: "también lo terminado", None: "Aquí no hay nada.", More: "Más",
 		States:    map[string]string{"open": "en camino", "transfer_expired": "caducado", "transfer_deleted": "retirado", "transfer_cancelled": "abandonado", "transfer_blocked": "bloqueado"},
 		Downloads: func(n int) string { return count(n, "descarga", "descargas") }, DownloadsOf: func(n, most int) string { return count(n, "descarga", "descargas") + " / " + strconv.Itoa(most) },
 		Link: "Enlace", Recipients: "Destinatarios", Undelivered: "la carta no llegó", Delivered: "Quién recibió qué", NotYet: "Aún no se ha descargado nada por completo.",
@@ -105,7 +110,8 @@ func spanishMine() Mine {
 
 func norwegianMine() Mine {
 	return Mine{
-		Title: "Mine sendinger", Search: "Søk", Find: "Finn", Ended: "også det som er over", None: "Her er det ingenting.", More: "Mer",
+		Running: "Lastes ned nå",
+		Title:   "Mine sendinger", Search: "Søk", Find: "Finn", Ended: "også det som er over", None: "Her er det ingenting.", More: "Mer",
 		States:    map[string]string{"open": "underveis", "transfer_expired": "utløpt", "transfer_deleted": "tatt ned", "transfer_cancelled": "gitt opp", "transfer_blocked": "sperret"},
 		Downloads: func(n int) string { return count(n, "nedlasting", "nedlastinger") }, DownloadsOf: func(n, most int) string { return count(n, "nedlasting", "nedlastinger") + " / " + strconv.Itoa(most) },
 		Link: "Lenke", Recipients: "Mottakere", Undelivered: "brevet kom ikke fram", Delivered: "Hvem som fikk hva", NotYet: "Ingenting er lastet ned helt ennå.",

@@ -42,6 +42,7 @@ var heights = map[string]int{
 	"internal/blob":    1,
 	"internal/block":   1,
 	"internal/job":     1,
+	"internal/journal": 1,
 	"internal/letter":  1,
 	"internal/brand":   1,
 	"internal/plan":    1,

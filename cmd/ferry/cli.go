@@ -110,6 +110,9 @@ func parse(args, env []string, stdout io.Writer) (command, error) {
 		})
 	}
 	if len(problems) == 0 {
+		if serve, ok := chosen.(*serveCommand); ok {
+			serve.inForce = settings.inForce(parsed, parsed.Selected().Flags)
+		}
 		return chosen, nil
 	}
 	wrong := &usageError{}

@@ -11,6 +11,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/notify"
+	"github.com/ferry-server/ferry/internal/site"
 )
 
 // Settings are the flags of `ferry serve`. Each is also an environment variable
@@ -29,6 +30,8 @@ type settings struct {
 	limits
 	compatibility
 	operation
+
+	inForce []site.Setting // all of them, for administrators to read
 }
 
 // place is where an installation keeps what it keeps.

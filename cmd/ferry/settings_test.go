@@ -207,3 +207,51 @@ func serveFlags() (flags []*kong.Flag) {
 	}
 	return flags
 }
+
+// Administrators read all settings, where each comes from, and no secret.
+func TestSettingsInForce(t *testing.T) {
+	file, secret := filepath.Join(t.TempDir(), "ferry.toml"), ""
+	for i := range 32 {
+		secret += fmt.Sprintf("%02x", i)
+	}
+	if err := os.WriteFile(file, []byte("\ntransfer-days = 14\ntrusted-proxy = [\"10.0.0.0/8\", \"192.0.2.1\"]\nsecret = \""+secret+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := parseServe(t, []string{"--config", file, "--compat", "--max-files", "7", "--purge-after=1d12h"},
+		[]string{"FERRY_DATABASE=postgres://ferry:canary@db.example/ferry?password=canary", "FERRY_URL_LIFE=90m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, one := range s.inForce {
+		got[one.Name] = fmt.Sprintf("%s, %d %s", one.Value, one.Source, one.Where)
+		if one.Group == "" || strings.Contains(one.Value, "canary") || strings.Contains(one.Value, secret) {
+			t.Errorf("%+v", one)
+		}
+	}
+	for name, want := range map[string]string{
+		"max-files":         "7, 4 ",
+		"purge-after":       "1d12h, 4 ",
+		"compat":            "true, 4 ",
+		"url-life":          "1h30m, 3 FERRY_URL_LIFE",
+		"database":          "postgres://ferry:xxxxx@db.example/ferry, 3 FERRY_DATABASE",
+		"transfer-days":     "14, 2 " + file + ":2",
+		"trusted-proxy":     "10.0.0.0/8, 192.0.2.1/32, 2 " + file + ":3",
+		"secret":            "•••, 2 " + file + ":4",
+		"max-transfer-size": "2.1 GB, 1 ",
+		"board-days":        "90, 1 ",
+		"site-color":        "#17616f, 0 ",
+		"site-name":         "Ferry, 0 ",
+		"log-level":         "INFO, 0 ",
+		"smtp-password":     ", 0 ",
+		"drain-timeout":     "30s, 0 ",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	c, _ := parse([]string{"serve"}, nil, io.Discard)
+	if n := len(c.(*serveCommand).inForce); n != len(got) || n < 40 {
+		t.Errorf("%d settings, and %d", n, len(got))
+	}
+}

@@ -28,6 +28,7 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/inbox"
 	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/journal"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/letter"
 	"github.com/ferry-server/ferry/internal/media"
@@ -207,7 +208,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	pages := site.New(site.Config{
 		Look:   s.look(),
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
-		Viewer: media.Find(), Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
+		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	own := native.New(native.Config{
 		Hooks: hooks, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,

@@ -1,7 +1,10 @@
 package site
 
 import (
+	"context"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -10,8 +13,14 @@ import (
 	"github.com/ferry-server/ferry/internal/wire"
 )
 
-// AdminPath is where who administers the installation sees to accounts and blocks.
-const AdminPath = "/app/admin"
+// Where who administers the installation sees to accounts, blocks and work that was given
+// up, to companies, and what settings are in force and what was administered.
+const (
+	AdminPath     = "/app/admin"
+	CompaniesPath = AdminPath + "/companies"
+	SettingsPath  = AdminPath + "/settings"
+	JournalPath   = AdminPath + "/journal"
+)
 
 func (h *Handler) adminRoutes() []wire.Route {
 	return []wire.Route{
@@ -19,7 +28,34 @@ func (h *Handler) adminRoutes() []wire.Route {
 			return h.showAdmin(w, r, me, nil)
 		}),
 		h.administering(http.MethodPost, AdminPath, h.changeAsAdmin),
+		h.administering(http.MethodGet, CompaniesPath, h.showCompanies),
+		h.administering(http.MethodPost, CompaniesPath, h.changeCompany),
+		h.administering(http.MethodGet, SettingsPath, h.showSettings),
+		h.administering(http.MethodGet, JournalPath, h.showJournal),
 	}
+}
+
+// An adminFrame is what all pages of the administration have.
+type adminFrame struct {
+	frame
+	Tabs []tab
+}
+
+type tab struct{ Path, Name string }
+
+func (h *Handler) adminFrame(r *http.Request) adminFrame {
+	a := h.say(r).Admin
+	f := adminFrame{Tabs: []tab{
+		{AdminPath, a.Users}, {CompaniesPath, a.Companies}, {SettingsPath, a.Settings}, {JournalPath, a.Journal},
+	}}
+	title := a.Title
+	for _, t := range f.Tabs {
+		if t.Path == r.URL.Path {
+			title = t.Name
+		}
+	}
+	f.frame = h.frame(r, title)
+	return f
 }
 
 // administering makes a route for who administers the installation. To others there is
@@ -34,7 +70,7 @@ func (h *Handler) administering(method, pattern string, handle personalHandler) 
 }
 
 type adminPage struct {
-	frame
+	adminFrame
 	Users       []userRow
 	Next        string
 	Plans       []*plan.Plan
@@ -65,7 +101,7 @@ type deadRow struct {
 // showAdmin shows the page, with why a change failed.
 func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.Account, wrong error) error {
 	ctx, say := r.Context(), h.say(r)
-	p := adminPage{frame: h.frame(r, say.Admin.Title), NoPlan: account.NoPlan, MinPassword: account.MinPassword}
+	p := adminPage{adminFrame: h.adminFrame(r), NoPlan: account.NoPlan, MinPassword: account.MinPassword}
 	users, err := h.cfg.Accounts.List(ctx, account.ID(r.URL.Query().Get("after")), pageOfMine+1)
 	if err != nil {
 		return err
@@ -115,45 +151,73 @@ func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.
 	return h.show(w, r, status, "admin", p)
 }
 
-// changeAsAdmin does what one of the forms of the page asks for, and logs who did it.
+// changeAsAdmin does what one of the forms of the page asks for.
 func (h *Handler) changeAsAdmin(w http.ResponseWriter, r *http.Request, me *account.Account) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
-	ctx, who := r.Context(), account.ID(form.Get("user"))
+	ctx, who, about := r.Context(), account.ID(form.Get("user")), form.Get("user")
+	var act func() error
 	do := form.Get("do")
 	switch do {
 	case "create":
-		_, err = h.cfg.Accounts.CreateUser(ctx, account.New{
-			Email: form.Get("email"), Password: account.Secret(form.Get("password")), Name: form.Get("name"), Admin: form.Get("admin") != "",
-		})
+		about = form.Get("email")
+		act = func() error { return h.createUser(ctx, form) }
 	case "disable", "enable":
-		if who == me.ID {
-			err = fault.New(fault.Conflict, "own_account", "nobody switches off their own account")
-		} else {
-			err = h.cfg.Accounts.SetActive(ctx, who, do == "enable")
+		act = func() error {
+			if who == me.ID {
+				return fault.New(fault.Conflict, "own_account", "nobody switches off their own account")
+			}
+			return h.cfg.Accounts.SetActive(ctx, who, do == "enable")
 		}
 	case "plan":
-		err = h.cfg.Accounts.SetPlan(ctx, who, form.Get("plan"), time.Time{})
+		act = func() error { return h.cfg.Accounts.SetPlan(ctx, who, form.Get("plan"), time.Time{}) }
 	case "block":
-		err = h.cfg.Senders.Blocks.Add(ctx, form.Get("pattern"), form.Get("reason"))
+		about = form.Get("pattern")
+		act = func() error { return h.cfg.Senders.Blocks.Add(ctx, about, form.Get("reason")) }
 	case "unblock":
-		if err = h.cfg.Senders.Blocks.Remove(ctx, form.Get("pattern")); fault.KindOf(err) == fault.NotFound {
-			err = nil // it is gone already
+		about = form.Get("pattern")
+		act = func() error {
+			err := h.cfg.Senders.Blocks.Remove(ctx, about)
+			if fault.KindOf(err) == fault.NotFound {
+				return nil // it is gone already
+			}
+			return err
 		}
 	case "revive":
-		err = h.cfg.Dead.Revive(ctx, form.Get("kind"), form.Get("job"), h.cfg.Now())
+		about = form.Get("kind") + " " + form.Get("job")
+		act = func() error { return h.cfg.Dead.Revive(ctx, form.Get("kind"), form.Get("job"), h.cfg.Now()) }
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
+	err = h.administer(ctx, me, acts[do], about, act)
 	if shownInPlace(err) {
 		return h.showAdmin(w, r, me, err)
 	}
 	if err != nil {
 		return err
 	}
-	h.cfg.Log.InfoContext(ctx, "administered", "do", do, "by", string(me.ID), "account", string(who))
 	h.leadTo(w, AdminPath)
 	return nil
+}
+
+// acts are what the forms of the page do, as the journal has it.
+var acts = map[string]string{
+	"create": "user.create", "disable": "user.disable", "enable": "user.enable", "plan": "user.plan",
+	"block": "block.add", "unblock": "block.remove", "revive": "job.retry",
+}
+
+// createUser makes an account, in a company if one is named.
+func (h *Handler) createUser(ctx context.Context, form url.Values) error {
+	n := account.New{
+		Email: form.Get("email"), Password: account.Secret(form.Get("password")), Name: form.Get("name"), Admin: form.Get("admin") != "",
+	}
+	var err error
+	if of := strings.TrimSpace(form.Get("company")); of != "" {
+		_, err = h.cfg.Senders.Companies.CreateMember(ctx, of, n)
+	} else {
+		_, err = h.cfg.Accounts.CreateUser(ctx, n)
+	}
+	return err
 }

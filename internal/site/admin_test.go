@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,72 @@ func (w *world) giveUp(kind, id, cause string) {
 	claimed[0].RunAt = time.Time{}
 	if err := w.db.Retry(ctx, claimed[0], errors.New(cause)); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// Companies are made and changed, settings are told with where they come from, and what
+// was done is written down, also what was refused.
+func TestAdministeringCompanies(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.accounts.CreateUser(t.Context(), account.New{Email: "root@example.org", Password: "a phrase that is long", Admin: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.person("mara@example.org")
+	root, other := w.signIn("root@example.org"), w.signIn("mara@example.org")
+	for _, path := range []string{"/app/admin/companies", "/app/admin/settings", "/app/admin/journal"} {
+		w.get(path, http.StatusNotFound, other)
+		w.get(path, http.StatusOK, root)
+	}
+	if res := w.submit("/app/admin/companies", other, url.Values{"do": {"create"}, "name": {"Eve"}}); res.StatusCode != http.StatusNotFound {
+		t.Errorf("others make companies: %s", res.Status)
+	}
+	const at = "/app/admin/companies"
+	for _, tt := range []struct {
+		form   url.Values
+		status int
+	}{
+		{url.Values{"do": {"create"}, "name": {"Reederei <b>"}, "domain": {"reederei.example"}, "licences": {"3"}}, 303},
+		{url.Values{"do": {"create"}, "name": {"Reederei <b>"}}, 409},
+		{url.Values{"do": {"create"}, "name": {""}}, 400},
+		{url.Values{"do": {"create"}, "name": {"Other"}, "licences": {"-1"}}, 400},
+		{url.Values{"do": {"create"}, "name": {"Other"}, "licences": {"many"}}, 400},
+		{url.Values{"do": {"create"}, "name": {"Other"}, "plan": {"unknown"}}, 404},
+		{url.Values{"do": {"change"}, "company": {"unknown"}}, 404},
+		{url.Values{"do": {"change"}, "company": {strings.Repeat("x", 300)}}, 400},
+		{url.Values{"do": {"else"}}, 400},
+	} {
+		if res := w.submit(at, root, tt.form); res.StatusCode != tt.status {
+			t.Errorf("%v: %s: %s", tt.form, res.Status, read(t, res))
+		}
+	}
+	page := w.get(at, http.StatusOK, root)
+	id := regexp.MustCompile(`name="company" value="([^"]+)"`).FindStringSubmatch(page)
+	if id == nil || !strings.Contains(page, "Reederei &lt;b&gt;") || !strings.Contains(page, "0 / 3 users") || strings.Contains(page, "Other") {
+		t.Fatalf("the companies: %s", page)
+	}
+	if res := w.submit("/app/admin", root, url.Values{"do": {"create"}, "email": {"lars@reederei.example"}, "password": {"a phrase that is long"}, "company": {"Reederei <b>"}}); res.StatusCode != 303 {
+		t.Errorf("a user of a company: %s: %s", res.Status, read(t, res))
+	}
+	w.submit(at, root, url.Values{"do": {"change"}, "company": {id[1]}, "licences": {"5"}, "paid": {"2030-12-31"}, "domain": {""}})
+	page = w.get(at, http.StatusOK, root)
+	if !strings.Contains(page, "1 / 5 users") || !strings.Contains(page, `value="2030-12-31"`) || strings.Contains(page, "reederei.example") {
+		t.Errorf("a company that was changed: %s", page)
+	}
+
+	settings := w.get("/app/admin/settings", http.StatusOK, root)
+	if !strings.Contains(settings, "&lt;ferry-data&gt;") || !strings.Contains(settings, "<b><bdi>•••</bdi></b></td><td><bdi>ferry.toml:3</bdi>") || !strings.Contains(settings, "<bdi>default</bdi>") {
+		t.Errorf("the settings: %s", settings)
+	}
+	log := w.get("/app/admin/journal", http.StatusOK, root)
+	for _, want := range []string{
+		"<bdi>root@example.org</bdi></td><td><code>company.create</code> <bdi>Reederei &lt;b&gt;</bdi></td>", "<small>not done: company_unknown</small>",
+		"<code>company.change</code> <bdi>" + id[1] + "</bdi></td>", "<code>user.create</code> <bdi>lars@reederei.example</bdi></td>",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the journal lacks %s: %s", want, log)
+		}
+	}
+	if strings.Contains(log, "a phrase that is long") || strings.Contains(log, "Eve") {
+		t.Error("the journal says too much")
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
+	"github.com/ferry-server/ferry/internal/journal"
 	"github.com/ferry-server/ferry/internal/media"
 	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/session"
@@ -57,6 +58,11 @@ type Config struct {
 
 	// Dead are the jobs that were given up, for who administers the installation.
 	Dead job.Graveyard
+
+	// Journal has what they did; Settings are those in force, by their groups, for them
+	// to read.
+	Journal  *journal.Service
+	Settings []Setting
 
 	// Admits refuses what an account has sent that is for people of its company
 	// alone. It may be left out.

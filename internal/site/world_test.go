@@ -25,6 +25,7 @@ import (
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/journal"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/media"
 	"github.com/ferry-server/ferry/internal/permit"
@@ -142,7 +143,9 @@ func (w *world) config(base string) site.Config {
 		Blocks: blocks, Now: w.now,
 	}
 	return site.Config{
-		Viewer: media.Find(),
+		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Settings: []site.Setting{
+			{Group: "Storage", Name: "data", Value: "<ferry-data>"}, {Group: "Storage", Name: "secret", Value: "•••", Source: site.FromFile, Where: "ferry.toml:3"},
+		},
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,
 		Parcels: archive.NewPacker(w.uploads, words.English().Nameless, "Ferry"),
 		Desk:    w.desk, Dead: w.db, IDs: w.ids, Admits: func(ctx context.Context, a account.ID) error { return w.admits(ctx, a) }, Misses: wire.NewMisses(w.now), Now: w.now, BaseURL: base, Log: slog.New(slog.NewTextHandler(&w.log, nil)),

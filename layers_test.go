@@ -55,6 +55,7 @@ var heights = map[string]int{
 	"internal/share":   2, // what transfers and boards have in common
 
 	// How bytes become a file; how files reach people; how others send to you.
+	"internal/report":   3,
 	"internal/upload":   3,
 	"internal/object":   4, // what a key of the S3 door stands for
 	"internal/audit":    4, // whether what was acknowledged is still there

@@ -38,6 +38,7 @@ import (
 	"github.com/ferry-server/ferry/internal/password"
 	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/plan"
+	"github.com/ferry-server/ferry/internal/report"
 	"github.com/ferry-server/ferry/internal/server"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
@@ -208,7 +209,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	pages := site.New(site.Config{
 		Look:   s.look(),
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
-		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
+		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Reports: report.NewService(database, shares, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	own := native.New(native.Config{
 		Hooks: hooks, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,

@@ -11,6 +11,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/object"
+	"github.com/ferry-server/ferry/internal/report"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/upload"
 )
@@ -164,11 +165,15 @@ func TestAForgottenShareLeavesNoKey(t *testing.T) {
 		sh, err := w.ByID(w.ctx, o.Share)
 		w.must(err)
 		w.setState(sh.Key, share.Purged)
+		said := &report.Report{Key: w.ids.Key(), At: now, Home: sh.Key, Kind: "other", Text: "no", From: "eve@example.org"}
+		w.must(w.AddReport(w.ctx, said, 10))
 		if n, err := w.Forget(w.ctx, sh.ExpiresAt.Add(time.Hour), 10); n != 1 || err != nil {
 			t.Fatalf("forgot %d, %v", n, err)
 		}
 		_, err = w.Object(w.ctx, o.Owner, "key")
 		w.fails(err, fault.NotFound, "object_unknown")
+		_, err = w.Report(w.ctx, said.Key)
+		w.fails(err, fault.NotFound, "report_unknown")
 	})
 }
 

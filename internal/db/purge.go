@@ -123,6 +123,7 @@ func (d *DB) Forget(ctx context.Context, before time.Time, n int) (gone int, err
 			t.exec(`delete from recipients where home = $1`, k)
 			t.exec(`delete from claims where home = $1`, k)
 			t.exec(`delete from password_tries where home = $1`, k)
+			t.exec(`delete from reports where home = $1`, k)
 			t.exec(`delete from objects where share = (select id from shares where key = $1)`, k)
 			t.exec(`delete from shares where key = $1`, k)
 		}

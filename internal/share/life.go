@@ -150,6 +150,16 @@ func (s *Service) Delete(ctx context.Context, who account.Owner, sid ID) error {
 	return s.takeDown(ctx, sh.Key)
 }
 
+// Block takes a share out of everybody's sight, or gives it back. Whether the caller may,
+// the caller knows: this is for who administers the installation.
+func (s *Service) Block(ctx context.Context, key Key, blocked bool) error {
+	_, err := s.store.Update(ctx, key, func(sh *Share) ([]job.Job, error) {
+		sh.Blocked = blocked
+		return nil, nil
+	})
+	return err
+}
+
 func (s *Service) takeDown(ctx context.Context, key Key) error {
 	_, err := s.store.Update(ctx, key, func(sh *Share) ([]job.Job, error) {
 		if sh.State >= Expired {

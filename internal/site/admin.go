@@ -46,7 +46,7 @@ type tab struct{ Path, Name string }
 func (h *Handler) adminFrame(r *http.Request) adminFrame {
 	a := h.say(r).Admin
 	f := adminFrame{Tabs: []tab{
-		{AdminPath, a.Users}, {CompaniesPath, a.Companies}, {SettingsPath, a.Settings}, {JournalPath, a.Journal},
+		{AdminPath, a.Users}, {CompaniesPath, a.Companies}, {SettingsPath, a.Settings}, {ReportsPath, h.say(r).Report.Tab}, {JournalPath, a.Journal},
 	}}
 	title := a.Title
 	for _, t := range f.Tabs {

@@ -37,6 +37,7 @@ type sharePage struct {
 	Closes   []struct{} // an element for each folder that the last file is in
 	Pick     string     // where files that are chosen come as a zip; empty: nowhere
 	Links    []linkRow
+	Report   string // where one says that something is wrong with it
 }
 
 // A mainButton fetches all there is.
@@ -199,6 +200,7 @@ func (h *Handler) sharePage(r *http.Request, v *visit, p *archive.Parcel, links 
 		Size:    say.Size(p.Size),
 		Files:   len(p.Files),
 		Private: say.PrivateLink,
+		Report:  reportPath + "?link=" + url.QueryEscape(v.page()),
 	}
 	if page.Way = 2; sh.State == share.Open {
 		page.Arriving = say.Arriving

@@ -31,6 +31,7 @@ import (
 	"github.com/ferry-server/ferry/internal/journal"
 	"github.com/ferry-server/ferry/internal/media"
 	"github.com/ferry-server/ferry/internal/permit"
+	"github.com/ferry-server/ferry/internal/report"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
@@ -58,6 +59,9 @@ type Config struct {
 
 	// Dead are the jobs that were given up, for who administers the installation.
 	Dead job.Graveyard
+
+	// Reports are what people say is wrong with what a link opens.
+	Reports *report.Service
 
 	// Journal has what they did; Settings are those in force, by their groups, for them
 	// to read.
@@ -113,6 +117,7 @@ func (h *Handler) routes() []wire.Route {
 		h.mineRoutes(),
 		h.accountRoutes(),
 		h.adminRoutes(),
+		h.reportRoutes(),
 		h.fixedRoutes(),
 	)
 }

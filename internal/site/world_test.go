@@ -30,6 +30,7 @@ import (
 	"github.com/ferry-server/ferry/internal/media"
 	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/plan"
+	"github.com/ferry-server/ferry/internal/report"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/site"
@@ -143,7 +144,7 @@ func (w *world) config(base string) site.Config {
 		Blocks: blocks, Now: w.now,
 	}
 	return site.Config{
-		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Settings: []site.Setting{
+		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Reports: report.NewService(w.db, w.shares, w.ids, w.now), Settings: []site.Setting{
 			{Group: "Storage", Name: "data", Value: "<ferry-data>"}, {Group: "Storage", Name: "secret", Value: "•••", Source: site.FromFile, Where: "ferry.toml:3"},
 		},
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,

@@ -64,6 +64,7 @@ type Pages struct {
 	Mine    Mine
 	Account Account
 	Admin   Admin
+	Report  Report
 
 	Docs Docs
 
@@ -236,7 +237,7 @@ func English() *Pages {
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
 
-		Mine: englishMine(), Account: englishAccount(), Admin: englishAdmin(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
+		Mine: englishMine(), Account: englishAccount(), Admin: englishAdmin(), Report: englishReport(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
 
 		Ways: "Ways", SignOut: "Sign out",
 		SignIn: SignIn{

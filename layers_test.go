@@ -46,6 +46,7 @@ var heights = map[string]int{
 	"internal/letter":  1,
 	"internal/brand":   1,
 	"internal/plan":    1,
+	"internal/traffic": 1,
 	"internal/wire":    1,
 	"internal/words":   1,
 

@@ -65,6 +65,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) (err error) {
 		MaxRequests:    s.MaxRequests,
 		Maintenance:    s.Maintenance,
 		Ready:          n.ready,
+		Sent:           n.sent,
 		DrainTimeout:   s.DrainTimeout,
 	})
 	for _, m := range n.doors {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ferry-server/ferry/internal/account"
@@ -43,6 +44,7 @@ import (
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/site"
+	"github.com/ferry-server/ferry/internal/traffic"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -76,6 +78,7 @@ type node struct {
 	ready func(context.Context) error // for /readyz
 	setup func(context.Context) (url string, err error)
 	work  func(context.Context) // background jobs, until the context ends
+	sent  func(bytes int64)     // is told what went out
 	fatal <-chan struct{}       // closed when the program must end and recover at its next start
 	close func() error
 	doors []mounted
@@ -175,6 +178,8 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		return nil, err
 	}
 
+	meter := traffic.NewMeter(database, now, log)
+	uploads.Counted = meter.In
 	misses := wire.NewMisses(now) // one for all: an id that names nothing is a miss at any door
 	presigner := s3.NewPresigner(ring, baseURL, now, s.URLLife)
 	wt := wetransfer.New(wetransfer.Config{
@@ -209,7 +214,7 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	pages := site.New(site.Config{
 		Look:   s.look(),
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
-		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Reports: report.NewService(database, shares, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
+		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Traffic: meter, Reports: report.NewService(database, shares, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
 	own := native.New(native.Config{
 		Hooks: hooks, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
@@ -233,7 +238,13 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 			}
 			return base + "/setup/" + string(token), nil
 		},
-		work:  func(ctx context.Context) { runner.Run(ctx, jobsAtOnce) },
+		work: func(ctx context.Context) {
+			var both sync.WaitGroup
+			both.Go(func() { meter.Run(ctx) })
+			runner.Run(ctx, jobsAtOnce)
+			both.Wait()
+		},
+		sent:  meter.Out,
 		fatal: database.Broken(),
 		close: database.Close,
 		doors: []mounted{

@@ -78,7 +78,7 @@ func (w world) tables() map[string][]string {
 	for _, table := range []string{
 		"accounts", "api_keys", "key_calls", "shares", "files", "parts", "links", "jobs", "settings", "acme_cache",
 		"objects", "contact_books", "contacts", "contact_groups", "contact_members", "outbox",
-		"contents", "blob_holds", "webhooks", "webhook_messages", "recipients", "downloads", "claims", "password_tries", "daily_transfers",
+		"contents", "journal", "reports", "traffic", "blob_holds", "webhooks", "webhook_messages", "recipients", "downloads", "claims", "password_tries", "daily_transfers",
 		"plans", "companies", "profiles", "sessions", "tokens", "tickets", "tries", "blocks",
 	} {
 		add := func(values []any) { rows[table] = append(rows[table], fmt.Sprint(values)) }

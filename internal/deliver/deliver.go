@@ -116,6 +116,7 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 	if err != nil && !o.peerGone && !isPeerGone(r, err) && !isOver(err) {
 		sent.Err = err
 	}
+	count(r.Context(), sent)
 	if it.Sent != nil {
 		it.Sent(sent)
 	}

@@ -537,3 +537,38 @@ func TestCurlResumes(t *testing.T) {
 		}
 	}
 }
+
+// What went out is counted for the server, whatever the answer.
+func TestWhatGoesOutIsCounted(t *testing.T) {
+	counted := make(chan int64, 10)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := File(w, r, letters(t), textContent, textItem); err != nil {
+			t.Error(err)
+		}
+	}))
+	s.Config.ConnContext = WithConn(func(n int64) { counted <- n })
+	s.Start()
+	defer s.Close()
+	for _, tt := range []struct {
+		method, ranges string
+		want           int64 // -1: none is told
+	}{{"GET", "", 30}, {"GET", "bytes=5-", 25}, {"GET", "bytes=20-21,3-4", 4}, {"HEAD", "", -1}, {"GET", "bytes=99-", -1}} {
+		req, _ := http.NewRequestWithContext(t.Context(), tt.method, s.URL, nil)
+		req.Header.Set("Range", tt.ranges)
+		res, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if tt.want < 0 {
+			continue
+		}
+		if n := <-counted; n != tt.want {
+			t.Errorf("%s %s: %d bytes are counted, want %d", tt.method, tt.ranges, n, tt.want)
+		}
+	}
+	if len(counted) > 0 {
+		t.Error("what has no bytes is counted")
+	}
+}

@@ -10,10 +10,32 @@ import (
 
 type connKey struct{}
 
-// WithConn is http.Server's ConnContext: answers learn by it what became of their last
-// bytes.
-func WithConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+// A peer is what answers know of their connection.
+type peer struct {
+	net.Conn
+	sent func(bytes int64) // may be nil
+}
+
+// WithConn gives what http.Server wants as its ConnContext: answers learn by it what became
+// of their last bytes. Sent, if not nil, is told of the bytes of each answer that were
+// handed to the connection.
+func WithConn(sent func(bytes int64)) func(context.Context, net.Conn) context.Context {
+	return func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, peer{c, sent})
+	}
+}
+
+// count tells who wants to know how many bytes of an answer went out.
+func count(ctx context.Context, s Sent) {
+	p, _ := ctx.Value(connKey{}).(peer)
+	if p.sent == nil {
+		return
+	}
+	var n int64
+	for _, span := range s.Spans {
+		n += span.N
+	}
+	p.sent(n)
 }
 
 const (
@@ -36,7 +58,8 @@ type socketState struct {
 
 // socketOf gives the socket under a connection, such as one of TLS; nil if there is none.
 func socketOf(ctx context.Context) syscall.RawConn {
-	c, _ := ctx.Value(connKey{}).(net.Conn)
+	p, _ := ctx.Value(connKey{}).(peer)
+	c := p.Conn
 	for c != nil {
 		if s, ok := c.(syscall.Conn); ok {
 			raw, err := s.SyscallConn()

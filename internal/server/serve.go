@@ -92,7 +92,7 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader - headerSlop,
-		ConnContext:       deliver.WithConn,
+		ConnContext:       deliver.WithConn(s.cfg.Sent),
 		// What net/http has to say is about peers that do not speak TLS or HTTP:
 		// on the open internet, that is all day.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

@@ -53,6 +53,10 @@ type Config struct {
 	// must answer quickly; nil is always ready.
 	Ready func(context.Context) error
 
+	// Sent, if not nil, is told of the bytes of files that each answer handed to its
+	// connection.
+	Sent func(bytes int64)
+
 	// DrainTimeout is how long running requests may go on after the end was asked for.
 	DrainTimeout time.Duration
 }

@@ -30,6 +30,7 @@ func (h *Handler) adminRoutes() []wire.Route {
 		h.administering(http.MethodPost, AdminPath, h.changeAsAdmin),
 		h.administering(http.MethodGet, CompaniesPath, h.showCompanies),
 		h.administering(http.MethodPost, CompaniesPath, h.changeCompany),
+		h.administering(http.MethodGet, TrafficPath, h.showTraffic),
 		h.administering(http.MethodGet, SettingsPath, h.showSettings),
 		h.administering(http.MethodGet, JournalPath, h.showJournal),
 	}
@@ -46,7 +47,7 @@ type tab struct{ Path, Name string }
 func (h *Handler) adminFrame(r *http.Request) adminFrame {
 	a := h.say(r).Admin
 	f := adminFrame{Tabs: []tab{
-		{AdminPath, a.Users}, {CompaniesPath, a.Companies}, {SettingsPath, a.Settings}, {ReportsPath, h.say(r).Report.Tab}, {JournalPath, a.Journal},
+		{AdminPath, a.Users}, {CompaniesPath, a.Companies}, {TrafficPath, a.Traffic}, {SettingsPath, a.Settings}, {ReportsPath, h.say(r).Report.Tab}, {JournalPath, a.Journal},
 	}}
 	title := a.Title
 	for _, t := range f.Tabs {

@@ -171,3 +171,30 @@ func TestAdministeringCompanies(t *testing.T) {
 		t.Error("the journal says too much")
 	}
 }
+
+// The page of the traffic tells of each day what came in, went out and is stored.
+func TestTraffic(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.accounts.CreateUser(t.Context(), account.New{Email: "root@example.org", Password: "a phrase that is long", Admin: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.person("mara@example.org")
+	root, mara := w.signIn("root@example.org"), w.signIn("mara@example.org")
+	w.get("/app/admin/traffic", http.StatusNotFound, mara)
+	w.get("/app/admin/traffic", http.StatusOK, root) // of nothing
+
+	w.sendAs(mara, "Isles", "isles", sent{"a.txt", strings.Repeat("x", 5000)})
+	w.meter.Write(t.Context(), 5000)
+	w.wait(48 * time.Hour)
+	root = w.signIn("root@example.org")
+	w.meter.Out(70_000)
+	page := w.get("/app/admin/traffic", http.StatusOK, root)
+	rows := regexp.MustCompile(`<td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td></tr>`).FindAllStringSubmatch(page, -1)
+	if len(rows) != 30 || strings.Join(rows[0][1:], ", ") != "5 kB, 0 bytes, 70 kB" || strings.Join(rows[2][1:], ", ") != "5 kB, 5 kB, 0 bytes" ||
+		strings.Join(rows[3][1:], ", ") != "0 bytes, 0 bytes, 0 bytes" {
+		t.Errorf("the days: %q", rows[:min(4, len(rows))])
+	}
+	if n := strings.Count(page, "<rect "); n != 90 || strings.Contains(page, "NaN") || strings.Contains(page, `height="-`) || strings.Contains(page, "%!") {
+		t.Errorf("%d bars", n)
+	}
+}

@@ -34,6 +34,7 @@ import (
 	"github.com/ferry-server/ferry/internal/report"
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
+	"github.com/ferry-server/ferry/internal/traffic"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -59,6 +60,9 @@ type Config struct {
 
 	// Dead are the jobs that were given up, for who administers the installation.
 	Dead job.Graveyard
+
+	// Traffic is what came in, went out and is kept.
+	Traffic *traffic.Meter
 
 	// Reports are what people say is wrong with what a link opens.
 	Reports *report.Service

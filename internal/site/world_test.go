@@ -34,6 +34,7 @@ import (
 	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/site"
+	"github.com/ferry-server/ferry/internal/traffic"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -61,6 +62,7 @@ type world struct {
 	ids       *id.Source
 	admits    func(context.Context, account.ID) error
 	blobs     blob.Store
+	meter     *traffic.Meter
 	db        *db.DB
 	site      *site.Handler
 	server    *httptest.Server
@@ -108,6 +110,8 @@ func newWorld(t testing.TB) *world {
 	})
 	w.shares = share.NewService(d, blobs, w.now, share.Limits{}, log)
 	w.uploads = upload.NewService(d, blobs, ids, w.now, upload.Limits{MaxFile: 1 << 30})
+	w.meter = traffic.NewMeter(d, w.now, slog.New(slog.DiscardHandler))
+	w.uploads.Counted = w.meter.In
 	w.transfers = transfer.NewService(d, d, w.uploads, ids, w.now, transfer.Limits{MaxFiles: 10_000, Keep: week})
 	w.boards = board.NewService(d, d, w.uploads, ids, w.now, board.Limits{MaxFiles: 10_000})
 	w.desk = transfer.NewDesk(d, w.uploads, plain{}, ring, ids, w.now, transfer.DeskLimits{MaxFiles: 100, Quiet: week, Keep: week})
@@ -144,7 +148,7 @@ func (w *world) config(base string) site.Config {
 		Blocks: blocks, Now: w.now,
 	}
 	return site.Config{
-		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Reports: report.NewService(w.db, w.shares, w.ids, w.now), Settings: []site.Setting{
+		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Traffic: w.meter, Reports: report.NewService(w.db, w.shares, w.ids, w.now), Settings: []site.Setting{
 			{Group: "Storage", Name: "data", Value: "<ferry-data>"}, {Group: "Storage", Name: "secret", Value: "•••", Source: site.FromFile, Where: "ferry.toml:3"},
 		},
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,

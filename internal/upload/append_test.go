@@ -425,3 +425,41 @@ func TestAppendsAndPartsInAnyOrder(t *testing.T) {
 		})
 	}
 }
+
+// Each byte that is acknowledged is counted once, however it comes.
+func TestAcknowledgedBytesAreCounted(t *testing.T) {
+	data, other := pattern(2500, 1), pattern(2500, 2)
+	w := newWorld(t)
+	var sum int64
+	w.Counted = func(n int64) { sum += n }
+	f := w.file(2500)
+	end := int64(0)
+	for i, s := range []struct {
+		part     int // sent by its number; 0: appended
+		from, to int
+		bytes    []byte
+		sum      int64
+	}{
+		{0, 0, 400, data, 400},
+		{0, 400, 900, data, 900},
+		{2, 1000, 2000, other, 1900},
+		{2, 1000, 2000, other, 1900}, // the same again
+		{2, 1000, 2000, data, 2900},  // in its place
+		{0, 900, 1000, data, 3000},
+		{0, 2000, 2500, data, 3500},
+	} {
+		var err error
+		if s.part > 0 {
+			err = w.put(f, s.part, s.bytes[s.from:s.to])
+		} else {
+			end, err = w.append(f, int64(s.from), s.bytes[s.from:s.to])
+		}
+		if err != nil || sum != s.sum {
+			t.Errorf("step %d: %d bytes are counted, %v; want %d", i, sum, err, s.sum)
+		}
+	}
+	if end != 2500 {
+		t.Errorf("the bytes end at %d", end)
+	}
+	w.complete(f, data)
+}

@@ -97,6 +97,10 @@ type Service struct {
 	now    func() time.Time
 	limits Limits
 
+	// Counted, if not nil, is told of the bytes of each part that was acknowledged. It is
+	// set before the first request.
+	Counted func(bytes int64)
+
 	mu      sync.Mutex
 	claims  map[claim]bool   // true: never given back
 	watched map[Key]*watched // live files that are being read
@@ -278,22 +282,6 @@ func (s *Service) most(f *File) int64 {
 	return s.limits.MaxFile
 }
 
-// room refuses bytes that would eat into the room kept for the database.
-func (s *Service) room(ctx context.Context, n int64) error {
-	space, err := s.blobs.Space(ctx)
-	if err != nil || space.Free < 0 {
-		return err
-	}
-	if space.Free-n < s.limits.MinFree {
-		return fault.New(fault.Full, "disk_full", "there is no room left")
-	}
-	return nil
-}
-
-// Room refuses when new transfers must not begin: they are turned away earlier
-// than parts, at twice the floor.
-func (s *Service) Room(ctx context.Context) error { return s.room(ctx, s.limits.MinFree) }
-
 // putLoose takes a part into a blob of its own.
 func (s *Service) putLoose(ctx context.Context, f *File, old *Part, p Put) (*Part, error) {
 	own := blob.ID(s.ids.Key())
@@ -380,6 +368,7 @@ func (s *Service) recordIf(
 	ctx = context.WithoutCancel(ctx)
 	part.ReceivedAt = s.now()
 	var saved File
+	var fresh int64
 	err := s.store.PutPart(ctx, f.Key, part.Number, func(f *File, old *Part) (*NewPart, error) {
 		if planted.DuplicateIsNew {
 			old = nil
@@ -409,11 +398,17 @@ func (s *Service) recordIf(
 				return nil, err
 			}
 		}
-		saved = *f
+		saved, fresh = *f, part.Length
+		if old != nil && old.Blob == part.Blob {
+			fresh -= old.Length // it grew
+		}
 		return n, nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	if s.Counted != nil {
+		s.Counted(fresh)
 	}
 	*f = saved
 	s.grew(f.Key)

@@ -19,6 +19,9 @@ type Admin struct {
 	Settings, SettingsText, Setting, Value, From    string
 	Default, Preset, File, Environment, CommandLine string // where settings come from
 
+	Traffic, Stored, In, Out, Free, AsTable, Day, TrafficText string
+	Most                                                      string // with %s
+
 	Journal, JournalText, Refused, Unknown string // Refused: before why
 }
 
@@ -32,6 +35,15 @@ func of(n, most int, one, many string) string {
 
 func englishAdmin() Admin {
 	return Admin{
+		Traffic:       "Traffic",
+		Stored:        "Stored",
+		In:            "Came in",
+		Out:           "Went out",
+		Free:          "Free",
+		Most:          "at most %s in a day",
+		AsTable:       "As a table",
+		Day:           "Day",
+		TrafficText:   "Parts that were acknowledged, and bytes of files that were handed out, over the last thirty days (UTC). What is stored is looked at once an hour. A server that is killed may lose the last minute of it.",
 		Companies:     "Companies",
 		Settings:      "Settings",
 		Journal:       "Journal",
@@ -66,6 +78,15 @@ func englishAdmin() Admin {
 
 func germanAdmin() Admin {
 	return Admin{
+		Traffic:       "Verkehr",
+		Stored:        "Gespeichert",
+		In:            "Hereingekommen",
+		Out:           "Hinausgegangen",
+		Free:          "Frei",
+		Most:          "höchstens %s an einem Tag",
+		AsTable:       "Als Tabelle",
+		Day:           "Tag",
+		TrafficText:   "Teile, die bestätigt wurden, und Bytes von Dateien, die hinausgegangen sind, in den letzten dreißig Tagen (UTC). Was gespeichert ist, wird einmal in der Stunde angesehen. Ein Server, der abgewürgt wird, kann davon die letzte Minute verlieren.",
 		Companies:     "Firmen",
 		Settings:      "Einstellungen",
 		Journal:       "Protokoll",
@@ -100,6 +121,15 @@ func germanAdmin() Admin {
 
 func dutchAdmin() Admin {
 	return Admin{
+		Traffic:       "Verkeer",
+		Stored:        "Opgeslagen",
+		In:            "Binnengekomen",
+		Out:           "Uitgegaan",
+		Free:          "Vrij",
+		Most:          "hoogstens %s op een dag",
+		AsTable:       "Als tabel",
+		Day:           "Dag",
+		TrafficText:   "Delen die zijn bevestigd, en bytes van bestanden die zijn uitgegaan, in de laatste dertig dagen (UTC). Wat is opgeslagen, wordt eens per uur bekeken. Een server die wordt afgebroken, kan daarvan de laatste minuut verliezen.",
 		Companies:     "Bedrijven",
 		Settings:      "Instellingen",
 		Journal:       "Logboek",
@@ -134,6 +164,15 @@ func dutchAdmin() Admin {
 
 func spanishAdmin() Admin {
 	return Admin{
+		Traffic:       "Tráfico",
+		Stored:        "Almacenado",
+		In:            "Entró",
+		Out:           "Salió",
+		Free:          "Libre",
+		Most:          "como mucho %s en un día",
+		AsTable:       "Como tabla",
+		Day:           "Día",
+		TrafficText:   "Partes confirmadas y bytes de archivos entregados en los últimos treinta días (UTC). Lo almacenado se mira una vez por hora. Un servidor que muere de golpe puede perder el último minuto.",
 		Companies:     "Empresas",
 		Settings:      "Ajustes",
 		Journal:       "Registro",
@@ -168,6 +207,15 @@ func spanishAdmin() Admin {
 
 func norwegianAdmin() Admin {
 	return Admin{
+		Traffic:       "Trafikk",
+		Stored:        "Lagret",
+		In:            "Kom inn",
+		Out:           "Gikk ut",
+		Free:          "Ledig",
+		Most:          "høyst %s på en dag",
+		AsTable:       "Som tabell",
+		Day:           "Dag",
+		TrafficText:   "Deler som er bekreftet, og byte av filer som er gitt ut, de siste tretti dagene (UTC). Det som er lagret, ses på en gang i timen. En tjener som drepes, kan miste det siste minuttet.",
 		Companies:     "Firmaer",
 		Settings:      "Innstillinger",
 		Journal:       "Logg",

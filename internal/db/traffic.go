@@ -27,7 +27,7 @@ func (d *DB) Traffic(ctx context.Context, from traffic.Date) (days []traffic.Day
 	return days, err
 }
 
-// Stored implements traffic.Store. It is asked once an hour, in the background.
+// Stored implements traffic.Store. It is asked every ten minutes, in the background.
 func (d *DB) Stored(ctx context.Context) (n int64, err error) {
 	err = d.query(ctx, func(row scan) error { return row(&n) }, `select cast(coalesce(sum(used), 0) as bigint) from accounts`)
 	return n, err

@@ -44,7 +44,7 @@ type Store interface {
 
 const (
 	every  = time.Minute
-	anew   = time.Hour // between two looks at what is stored
+	anew   = 10 * time.Minute // between two looks at what is stored
 	atLast = 5 * time.Second
 )
 

@@ -216,14 +216,15 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
 		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Traffic: meter, Reports: report.NewService(database, shares, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
+	book := contact.NewService(database, ids) // of all doors: an account has one import at a time
 	own := native.New(native.Config{
-		Hooks: hooks, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
+		Hooks: hooks, Contacts: book, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
 		Misses: misses, IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, Log: log, MaxFiles: s.MaxFiles, Page: site.PagePath,
 	})
 	hooks.Describe = own.Describe
 	fm := filemail.New(filemail.Config{
 		Gate: callers, Limits: callers, People: callers, Policy: senders,
-		Readers: audience, Desk: desk, Uploads: uploads, Contacts: contact.NewService(database, ids),
+		Readers: audience, Desk: desk, Uploads: uploads, Contacts: book,
 		Portals: inbox.NewService(database, callers.Companies, ids, now), Misses: misses, IDs: ids,
 		Blobs: blobs, Parcels: parcels, Ring: ring, SkipReg: !s.IgnoreSkipreg,
 		Now: now, BaseURL: baseURL, Log: log,

@@ -171,6 +171,8 @@ func TestForeignIsMissing(t *testing.T) {
 		w.fails(w.AddToGroup(w.ctx, bob, ids.group, own.ID), fault.NotFound, groupUnknown)
 		w.fails(w.RemoveFromGroup(w.ctx, bob, ids.group, own.ID), fault.NotFound, groupUnknown)
 		w.fails(w.RenameGroup(w.ctx, bob, ids.group, name), fault.NotFound, groupUnknown)
+		_, err = w.Group(w.ctx, bob, ids.group)
+		w.fails(err, fault.NotFound, groupUnknown)
 		w.fails(w.DeleteGroup(w.ctx, bob, ids.group), fault.NotFound, groupUnknown)
 		_, err = w.Members(w.ctx, bob, ids.group, "", 10)
 		w.fails(err, fault.NotFound, groupUnknown)
@@ -251,6 +253,9 @@ func TestWhatAGroupMayBeCalled(t *testing.T) {
 	}
 	g := w.group(alice, "Other")
 	w.must(w.RenameGroup(w.ctx, alice, g.ID, "OTHER"))
+	if got, err := w.Group(w.ctx, alice, g.ID); err != nil || got.Name != "OTHER" {
+		t.Errorf("%+v, %v", got, err)
+	}
 	w.fails(w.RenameGroup(w.ctx, alice, g.ID, "smith, john"), fault.Conflict, "contact_group_duplicate")
 	w.fails(w.RenameGroup(w.ctx, alice, g.ID, ""), fault.Invalid, "name_invalid")
 }

@@ -43,6 +43,14 @@ func (s *Service) DeleteGroup(ctx context.Context, owner account.ID, group Group
 	return s.store.DeleteContactGroup(ctx, owner, group)
 }
 
+// Group gives a group: NotFound "contact_group_unknown".
+func (s *Service) Group(ctx context.Context, owner account.ID, group GroupID) (*Group, error) {
+	if !id.IsKey(string(group)) {
+		return nil, GroupUnknown()
+	}
+	return s.store.ContactGroup(ctx, owner, group)
+}
+
 // Groups gives up to n groups behind after, in the order in which they were added.
 func (s *Service) Groups(ctx context.Context, owner account.ID, after GroupID, n int) ([]*Group, error) {
 	if !isPlace(string(after)) {

@@ -19,6 +19,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/archive"
 	"github.com/ferry-server/ferry/internal/blob"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/hook"
 	"github.com/ferry-server/ferry/internal/id"
@@ -37,19 +38,20 @@ var contract []byte
 
 // Config is what the door stands on.
 type Config struct {
-	Senders *permit.Senders
-	Admits  func(ctx context.Context, sender account.ID) error // refuses what is for a company's own people
-	Desk    *transfer.Desk
-	Uploads *upload.Service
-	Hooks   *hook.Service
-	Parcels *archive.Packer
-	Blobs   blob.Store
-	Misses  *wire.Misses
-	IDs     *id.Source
-	Ring    *keyring.Ring
-	Now     func() time.Time
-	BaseURL func() string // Ferry's public address, without a slash at the end
-	Log     *slog.Logger
+	Senders  *permit.Senders
+	Admits   func(ctx context.Context, sender account.ID) error // refuses what is for a company's own people
+	Desk     *transfer.Desk
+	Uploads  *upload.Service
+	Hooks    *hook.Service
+	Contacts *contact.Service
+	Parcels  *archive.Packer
+	Blobs    blob.Store
+	Misses   *wire.Misses
+	IDs      *id.Source
+	Ring     *keyring.Ring
+	Now      func() time.Time
+	BaseURL  func() string // Ferry's public address, without a slash at the end
+	Log      *slog.Logger
 
 	// MaxFiles is how many files a transfer may have.
 	MaxFiles int
@@ -149,6 +151,24 @@ func (h *Handler) routes() []route {
 		{method: "PATCH", pattern: "/files/{file}", scope: account.Send, call: (*Handler).renameFile},
 		{method: "DELETE", pattern: "/files/{file}", scope: account.Send, status: 204, call: (*Handler).deleteFile},
 		{method: "PUT", pattern: "/files/{file}/parts/{number}", who: holders, scope: account.Send, call: (*Handler).putPart},
+
+		// As at the other doors: who may send may write down to whom.
+		{method: "GET", pattern: "/contacts", scope: account.Read, call: (*Handler).listContacts},
+		{method: "POST", pattern: "/contacts", scope: account.Send, status: 201, call: (*Handler).createContact},
+		{method: "GET", pattern: "/contacts/search", scope: account.Read, call: (*Handler).searchContacts},
+		{method: "POST", pattern: "/contacts/import", scope: account.Send, call: (*Handler).importContacts},
+		{method: "GET", pattern: "/contacts/export", scope: account.Read, call: (*Handler).exportContacts},
+		{method: "GET", pattern: "/contacts/{contact}", scope: account.Read, call: (*Handler).getContact},
+		{method: "PATCH", pattern: "/contacts/{contact}", scope: account.Send, call: (*Handler).changeContact},
+		{method: "DELETE", pattern: "/contacts/{contact}", scope: account.Send, status: 204, call: (*Handler).deleteContact},
+		{method: "GET", pattern: "/contact-groups", scope: account.Read, call: (*Handler).listGroups},
+		{method: "POST", pattern: "/contact-groups", scope: account.Send, status: 201, call: (*Handler).createGroup},
+		{method: "GET", pattern: "/contact-groups/{group}", scope: account.Read, call: (*Handler).getGroup},
+		{method: "PATCH", pattern: "/contact-groups/{group}", scope: account.Send, call: (*Handler).renameGroup},
+		{method: "DELETE", pattern: "/contact-groups/{group}", scope: account.Send, status: 204, call: (*Handler).deleteGroup},
+		{method: "GET", pattern: "/contact-groups/{group}/contacts", scope: account.Read, call: (*Handler).listMembers},
+		{method: "PUT", pattern: "/contact-groups/{group}/contacts/{contact}", scope: account.Send, status: 204, call: (*Handler).addMember},
+		{method: "DELETE", pattern: "/contact-groups/{group}/contacts/{contact}", scope: account.Send, status: 204, call: (*Handler).removeMember},
 
 		{method: "GET", pattern: "/links/{link}", who: everybody, call: (*Handler).getLink},
 		{method: "POST", pattern: "/links/{link}/unlock", who: everybody, call: (*Handler).unlock},

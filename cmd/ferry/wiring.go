@@ -211,12 +211,13 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 	senders := &permit.Senders{
 		People: callers, Blocks: blocks, Guests: s.AnonymousSending, MaxSize: int64(s.MaxTransferSize), Now: now,
 	}
+	book := contact.NewService(database, ids) // of all doors: an account has one import at a time
 	pages := site.New(site.Config{
-		Look:   s.look(),
-		Shares: shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
+		Contacts: book,
+		Look:     s.look(),
+		Shares:   shares, Uploads: uploads, Boards: boards, Accounts: accounts, Sessions: sessions, Senders: senders, Blobs: blobs, Parcels: parcels, Desk: desk,
 		Viewer: media.Find(), Journal: journal.NewService(database, ids, now), Traffic: meter, Reports: report.NewService(database, shares, ids, now), Settings: s.inForce, Dead: database, Admits: audience.AdmitsNobody, IDs: ids, Misses: misses, Now: now, BaseURL: base, Log: log,
 	})
-	book := contact.NewService(database, ids) // of all doors: an account has one import at a time
 	own := native.New(native.Config{
 		Hooks: hooks, Contacts: book, Senders: senders, Admits: audience.AdmitsNobody, Desk: desk, Uploads: uploads, Parcels: parcels, Blobs: blobs,
 		Misses: misses, IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, Log: log, MaxFiles: s.MaxFiles, Page: site.PagePath,

@@ -25,6 +25,7 @@ import (
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/brand"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/job"
@@ -60,6 +61,9 @@ type Config struct {
 
 	// Dead are the jobs that were given up, for who administers the installation.
 	Dead job.Graveyard
+
+	// Contacts are the address books.
+	Contacts *contact.Service
 
 	// Traffic is what came in, went out and is kept.
 	Traffic *traffic.Meter
@@ -120,6 +124,7 @@ func (h *Handler) routes() []wire.Route {
 		h.askingRoutes(),
 		h.mineRoutes(),
 		h.accountRoutes(),
+		h.contactRoutes(),
 		h.adminRoutes(),
 		h.reportRoutes(),
 		h.fixedRoutes(),

@@ -23,6 +23,7 @@ import (
 	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/brand"
 	"github.com/ferry-server/ferry/internal/company"
+	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/journal"
@@ -148,7 +149,7 @@ func (w *world) config(base string) site.Config {
 		Blocks: blocks, Now: w.now,
 	}
 	return site.Config{
-		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Traffic: w.meter, Reports: report.NewService(w.db, w.shares, w.ids, w.now), Settings: []site.Setting{
+		Viewer: media.Find(), Journal: journal.NewService(w.db, w.ids, w.now), Traffic: w.meter, Contacts: contact.NewService(w.db, w.ids), Reports: report.NewService(w.db, w.shares, w.ids, w.now), Settings: []site.Setting{
 			{Group: "Storage", Name: "data", Value: "<ferry-data>"}, {Group: "Storage", Name: "secret", Value: "•••", Source: site.FromFile, Where: "ferry.toml:3"},
 		},
 		Shares: w.shares, Uploads: w.uploads, Boards: w.boards, Accounts: w.accounts, Sessions: w.sessions, Senders: senders, Blobs: w.blobs,

@@ -71,7 +71,7 @@ func dutchPages() *Pages {
 		KeyOnce:      "Hij wordt alleen deze keer getoond en is later niet op te zoeken. Bewaar hem goed.",
 		TryKey:       "Probeer hem",
 
-		Mine: dutchMine(), Account: dutchAccount(), Admin: dutchAdmin(), Report: dutchReport(), Sending: dutchSending(), DaysCount: func(n int) string { return count(n, "dag", "dagen") },
+		Mine: dutchMine(), Account: dutchAccount(), Admin: dutchAdmin(), Contacts: dutchContacts(), Report: dutchReport(), Sending: dutchSending(), DaysCount: func(n int) string { return count(n, "dag", "dagen") },
 
 		Ways: "Wegen", SignOut: "Uitloggen",
 		SignIn: SignIn{

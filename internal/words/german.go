@@ -71,7 +71,7 @@ func germanPages() *Pages {
 		KeyOnce:      "Er wird nur dieses eine Mal gezeigt und lässt sich später nicht nachschlagen. Bewahren Sie ihn sicher auf.",
 		TryKey:       "Probieren Sie ihn aus",
 
-		Mine: germanMine(), Account: germanAccount(), Admin: germanAdmin(), Report: germanReport(), Sending: germanSending(), DaysCount: func(n int) string { return count(n, "Tag", "Tage") },
+		Mine: germanMine(), Account: germanAccount(), Admin: germanAdmin(), Contacts: germanContacts(), Report: germanReport(), Sending: germanSending(), DaysCount: func(n int) string { return count(n, "Tag", "Tage") },
 
 		Ways: "Wege", SignOut: "Abmelden",
 		SignIn: SignIn{

@@ -71,7 +71,7 @@ func norwegianPages() *Pages {
 		KeyOnce:      "Den vises bare denne ene gangen og kan ikke slås opp senere. Ta godt vare på den.",
 		TryKey:       "Prøv den",
 
-		Mine: norwegianMine(), Account: norwegianAccount(), Admin: norwegianAdmin(), Report: norwegianReport(), Sending: norwegianSending(), DaysCount: func(n int) string { return count(n, "dag", "dager") },
+		Mine: norwegianMine(), Account: norwegianAccount(), Admin: norwegianAdmin(), Contacts: norwegianContacts(), Report: norwegianReport(), Sending: norwegianSending(), DaysCount: func(n int) string { return count(n, "dag", "dager") },
 
 		Ways: "Veier", SignOut: "Logg ut",
 		SignIn: SignIn{

@@ -61,10 +61,11 @@ type Pages struct {
 	DaysCount func(n int) string
 
 	// The pages of who is signed in.
-	Mine    Mine
-	Account Account
-	Admin   Admin
-	Report  Report
+	Mine     Mine
+	Account  Account
+	Admin    Admin
+	Contacts Contacts
+	Report   Report
 
 	Docs Docs
 
@@ -237,7 +238,7 @@ func English() *Pages {
 		KeyOnce:      "It is shown this once and cannot be looked up later. Keep it somewhere safe.",
 		TryKey:       "Try it",
 
-		Mine: englishMine(), Account: englishAccount(), Admin: englishAdmin(), Report: englishReport(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
+		Mine: englishMine(), Account: englishAccount(), Admin: englishAdmin(), Contacts: englishContacts(), Report: englishReport(), Sending: englishSending(), DaysCount: func(n int) string { return count(n, "day", "days") },
 
 		Ways: "Ways", SignOut: "Sign out",
 		SignIn: SignIn{

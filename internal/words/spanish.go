@@ -71,7 +71,7 @@ func spanishPages() *Pages {
 		KeyOnce:      "Se muestra solo esta vez y no se puede consultar después. Guárdela en un lugar seguro.",
 		TryKey:       "Pruébela",
 
-		Mine: spanishMine(), Account: spanishAccount(), Admin: spanishAdmin(), Report: spanishReport(), Sending: spanishSending(), DaysCount: func(n int) string { return count(n, "día", "días") },
+		Mine: spanishMine(), Account: spanishAccount(), Admin: spanishAdmin(), Contacts: spanishContacts(), Report: spanishReport(), Sending: spanishSending(), DaysCount: func(n int) string { return count(n, "día", "días") },
 
 		Ways: "Caminos", SignOut: "Cerrar sesión",
 		SignIn: SignIn{

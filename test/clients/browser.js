@@ -220,7 +220,7 @@ async function links (context) {
   await page.goto(base + '/app/contacts')
   await page.fill('#name', 'Zoë')
   await page.fill('#email', 'zoe@example.org')
-  await page.click('text=Add')
+  await page.click('button:text-is("Add")')
   await page.locator('.company summary', { hasText: 'Zoë' }).click()
   await look(page, 'contacts')
   await page.goto(base + '/app/admin')

@@ -87,6 +87,7 @@ type walker struct {
 var nobodysIDs = map[string]string{
 	"transfer": "aaaaaaaaaaaaaaa", "file": "bbbbbbbbbbbbbbb", "contact": "ccccccccccccccc", "group": "ddddddddddddddd",
 	"user": "eeeeeeeeeeeeeee", "portal": "fffffffffffffff", "key": "ggggggggggggggg",
+	"session": "00000000000000000000000000",
 }
 
 // A walked is what one call was answered.
@@ -364,6 +365,11 @@ func (w *walker) furnish(ann *fm) (state string) {
 			w.Fatalf("%s: no id in %s", path, text)
 		}
 	}
+	own := newNative(w.T, w.node.URL, "X-Api-Key", ann.key)
+	own.must("POST", "/sessions", object{"email": "ann@example.org", "password": "correct horse battery staple"}, nil)
+	var sessions nativeSessions
+	own.must("GET", "/sessions", nil, &sessions)
+	w.own["session"] = sessions.Items[0].ID
 	wt, err := authorize(w.node.URL, ann.key, "")
 	if err != nil {
 		w.Fatal(err)
@@ -386,6 +392,7 @@ func (w *walker) state(ann *fm) string {
 		}
 		fmt.Fprintf(&all, "%s %s\n", path, ticketText.ReplaceAllString(string(a.Data), ""))
 	}
+	all.Write(newNative(w.T, w.node.URL, "X-Api-Key", ann.key).call("GET", "/sessions", nil).body)
 	return all.String()
 }
 

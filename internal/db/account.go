@@ -214,7 +214,7 @@ func eraseAccount(t tx, id account.ID) {
 	t.exec(`delete from webhook_messages where hook in (select id from webhooks where account = $1)`, id)
 	t.exec(`delete from webhooks where account = $1`, id)
 	t.exec(`delete from tickets where account = $1 and account <> ''`, id)
-	endSessions(t, id)
+	endSessions(t, id, "")
 	for _, book := range []string{
 		`delete from contact_members where owner = $1`, `delete from contact_groups where owner = $1`,
 		`delete from contacts where owner = $1`, `delete from contact_books where owner = $1`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -529,14 +530,20 @@ func TestSessions(t *testing.T) {
 		_, err = w.UseRefresh(w.ctx, hashOf("l"), now, w.tokens("x", "y"))
 		w.fails(err, fault.NotFound, "token_unknown")
 		dead("l", now.Add(7*time.Hour), "its time is over")
-		w.must(w.EndSession(w.ctx, id))
+		other := w.person()
+		w.fails(w.EndSession(w.ctx, other.ID, id), fault.NotFound, "session_unknown")
+		if _, _, err := w.FindToken(w.ctx, hashOf("l"), now); err != nil {
+			t.Errorf("another account ended it: %v", err)
+		}
+		w.must(w.EndSession(w.ctx, a.ID, id))
+		w.fails(w.EndSession(w.ctx, a.ID, id), fault.NotFound, "session_unknown")
 		dead("l", now, "logged out")
 		_, err = w.UseRefresh(w.ctx, hashOf("r"), now, w.tokens("x", "y"))
 		w.fails(err, fault.NotFound, "token_unknown")
 
 		w.login(a, "l1", "r1")
 		w.login(a, "l2", "r2")
-		w.must(w.EndSessions(w.ctx, a.ID))
+		w.must(w.EndSessions(w.ctx, a.ID, ""))
 		dead("l1", now, "logged out everywhere")
 		dead("l2", now, "logged out everywhere")
 
@@ -551,6 +558,69 @@ func TestSessions(t *testing.T) {
 		dead("l4", now, "disabled")
 		w.change(a.ID, (*account.Account).Enable)
 		dead("l4", now, "enabled again")
+	})
+}
+
+func TestSessionsAreListed(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		a, other := w.person(), w.person()
+		w.login(other, "other", "other refresh")
+		var ids []session.ID
+		for i := range 4 {
+			s := &session.Session{
+				ID: session.ID(w.ids.Key()), Account: a.ID, Epoch: a.Epoch, CreatedAt: now, ExpiresAt: now.Add(time.Duration(i) * time.Hour),
+				UsedAt: now, Address: "192.0.2.0", Agent: "Browser",
+			}
+			w.must(w.CreateSession(w.ctx, s, w.tokens(fmt.Sprint("l", i), fmt.Sprint("r", i))))
+			ids = append(ids, s.ID)
+		}
+		list := func(before session.ID, n int, want ...session.ID) []*session.Session {
+			t.Helper()
+			all, err := w.Sessions(w.ctx, a.ID, before, n, now)
+			w.must(err)
+			var got []session.ID
+			for _, s := range all {
+				got = append(got, s.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("before %q: %v, want %v", before, got, want)
+			}
+			return all
+		}
+		list("", 2, ids[3], ids[2])
+		list(ids[2], 2, ids[1]) // the first is over
+		later := now.Add(time.Minute)
+		w.must(w.TouchSession(w.ctx, ids[2], later))
+		w.must(w.TouchSession(w.ctx, ids[2], now)) // by a clock that is behind
+		w.must(w.TouchSession(w.ctx, "gone", later))
+		all := list("", 9, ids[3], ids[2], ids[1])
+		if s := all[1]; !s.UsedAt.Equal(later) || s.Address != "192.0.2.0" || s.Agent != "Browser" || s.Account != a.ID {
+			t.Errorf("%+v", s)
+		}
+		if !all[0].UsedAt.Equal(now) {
+			t.Errorf("another was used, too: %+v", all[0])
+		}
+		// Where they began is forgotten before they are.
+		for _, tt := range []struct {
+			old  time.Time
+			want string
+		}{{now.Add(-time.Millisecond), "192.0.2.0"}, {now, ""}} {
+			if _, err := w.SweepSessions(w.ctx, now.Add(-time.Hour), tt.old, 100); err != nil {
+				t.Fatal(err)
+			}
+			if s := list("", 1, ids[3])[0]; s.Address != tt.want {
+				t.Errorf("swept to %v: %q, want %q", tt.old, s.Address, tt.want)
+			}
+		}
+		w.must(w.EndSessions(w.ctx, a.ID, ids[2]))
+		list("", 9, ids[2])
+		for token, lives := range map[string]bool{"l3": false, "l2": true, "l1": false, "other": true} {
+			if _, _, err := w.FindToken(w.ctx, hashOf(token), now); (err == nil) != lives {
+				t.Errorf("%s: %v", token, err)
+			}
+		}
+		w.change(a.ID, func(a *account.Account) { a.SetPassword("x", false) })
+		list("", 9)
 	})
 }
 
@@ -779,7 +849,7 @@ func TestWhatExpiredIsSwept(t *testing.T) {
 			k, letter := w.ticket(session.Reset, a, fmt.Sprint("t", i))
 			w.must(w.CreateTicket(w.ctx, now, []session.Try{{Name: hashOf(fmt.Sprint(i)), Most: 1, Until: now.Add(time.Hour)}}, k, letter))
 		}
-		if done, err := w.SweepSessions(w.ctx, now, 100); !done || err != nil {
+		if done, err := w.SweepSessions(w.ctx, now, now.Add(-time.Hour), 100); !done || err != nil {
 			t.Errorf("%v, %v", done, err)
 		}
 		count := func() (n int) {
@@ -790,11 +860,11 @@ func TestWhatExpiredIsSwept(t *testing.T) {
 			t.Errorf("%d rows are left of 25 that live", n)
 		}
 		late := now.Add(91 * time.Hour)
-		if done, err := w.SweepSessions(w.ctx, late, 3); done || err != nil {
+		if done, err := w.SweepSessions(w.ctx, late, now.Add(-time.Hour), 3); done || err != nil {
 			t.Errorf("%v, %v", done, err)
 		}
 		for range 10 {
-			if done, err := w.SweepSessions(w.ctx, late, 3); done || err != nil {
+			if done, err := w.SweepSessions(w.ctx, late, now.Add(-time.Hour), 3); done || err != nil {
 				w.must(err)
 				break
 			}
@@ -945,16 +1015,21 @@ func (w world) readPeople() {
 	_ = w.CreateTicket(w.ctx, now, []session.Try{{Name: hashOf("n"), Most: 1, Until: now}}, k, letter)
 	_ = w.ForgetTry(w.ctx, hashOf("n"))
 	_, _, _ = w.FindToken(w.ctx, hashOf("person's"), now)
+	for _, before := range []session.ID{"", "z"} {
+		_, _ = w.Sessions(w.ctx, a.ID, before, 10, now)
+	}
+	_ = w.TouchSession(w.ctx, "x", now)
+	_ = w.EndSession(w.ctx, a.ID, "x")
 	for _, used := range []string{"once", "twice"} {
 		_, _ = w.UseRefresh(w.ctx, hashOf("person's refresh"), now, w.tokens(used, used+" refresh"))
 	}
-	_ = w.EndSessions(w.ctx, a.ID)
+	_ = w.EndSessions(w.ctx, a.ID, "")
 	_ = w.CreateReset(w.ctx, now, nil, &session.Ticket{ID: "k", Kind: session.Reset, Email: a.Email}, letter)
 	_, _ = w.Ticket(w.ctx, session.Register, k.Hash, now)
 	_, _ = w.TicketByID(w.ctx, k.ID, now)
 	_, _ = w.UseTicket(w.ctx, session.Verify, k.Hash, now, nil)
 	_ = w.UseRegistration(w.ctx, k.Hash, now, &account.Account{ID: "x", Email: "x@x.example"})
-	_, _ = w.SweepSessions(w.ctx, now.Add(999*time.Hour), 100)
+	_, _ = w.SweepSessions(w.ctx, now.Add(999*time.Hour), now.Add(-time.Hour), 100)
 	_, _ = w.AccountByID(w.ctx, a.ID)
 	_, _ = w.Accounts(w.ctx, "", 1)
 	_, _ = w.KeysOf(w.ctx, a.ID, "", 1)

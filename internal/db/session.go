@@ -47,8 +47,10 @@ func (d *DB) ForgetTry(ctx context.Context, name [sha256.Size]byte) error {
 // CreateSession implements session.Store.
 func (d *DB) CreateSession(ctx context.Context, s *session.Session, tokens []session.Token) error {
 	return d.write(ctx, func(t tx) error {
-		t.exec(`insert into sessions (id, account, epoch, created_at, expires_at) values ($1, $2, $3, $4, $5)`,
-			s.ID, s.Account, s.Epoch, s.CreatedAt, s.ExpiresAt)
+		t.exec(`
+			insert into sessions (id, account, epoch, created_at, expires_at, used_at, address, agent)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			s.ID, s.Account, s.Epoch, s.CreatedAt, s.ExpiresAt, s.UsedAt, s.Address, s.Agent)
 		insertTokens(t, s.ID, tokens)
 		return nil
 	})
@@ -68,9 +70,9 @@ func (d *DB) FindToken(ctx context.Context, hash [sha256.Size]byte, now time.Tim
 	var s session.Session
 	var a account.Account
 	err := d.find(ctx, tokenUnknown(), func(row scan) error {
-		return row(append([]any{&s.ID, &s.Account, &s.Epoch, intoTime(&s.CreatedAt), intoTime(&s.ExpiresAt)}, accountDest(&a)...)...)
+		return row(append(sessionDest(&s), accountDest(&a)...)...)
 	}, `
-		select s.id, s.account, s.epoch, s.created_at, s.expires_at, `+accountColumns+`
+		select `+sessionColumns+`, `+accountColumns+`
 		from tokens k join sessions s on s.id = k.session join accounts a on a.id = s.account
 		where k.hash = $1 and k.kind = $2 and k.expires_at > $3 and a.epoch = s.epoch and a.state = 0`,
 		hash[:], session.LoginToken, now)
@@ -78,6 +80,42 @@ func (d *DB) FindToken(ctx context.Context, hash [sha256.Size]byte, now time.Tim
 		return nil, nil, err
 	}
 	return &s, &a, nil
+}
+
+const sessionColumns = `s.id, s.account, s.epoch, s.created_at, s.expires_at, s.used_at, s.address, s.agent`
+
+func sessionDest(s *session.Session) []any {
+	return []any{
+		&s.ID, &s.Account, &s.Epoch, intoTime(&s.CreatedAt), intoTime(&s.ExpiresAt), intoTime(&s.UsedAt), &s.Address, &s.Agent,
+	}
+}
+
+// Sessions implements session.Store. A password that was changed ends sessions by the
+// epoch, and leaves their rows to the sweep.
+func (d *DB) Sessions(
+	ctx context.Context, who account.ID, before session.ID, n int, now time.Time,
+) (all []*session.Session, err error) {
+	place, args := "", []any{who, now, n}
+	if before != "" {
+		place, args = ` and s.id < $4`, append(args, before)
+	}
+	err = d.query(ctx, func(row scan) error {
+		s := new(session.Session)
+		all = append(all, s)
+		return row(sessionDest(s)...)
+	}, `
+		select `+sessionColumns+` from sessions s join accounts a on a.id = s.account
+		where s.account = $1 and s.expires_at > $2 and a.epoch = s.epoch and a.state = 0`+place+`
+		order by s.id desc limit $3 + 0`, args...)
+	return all, err
+}
+
+// TouchSession implements session.Store.
+func (d *DB) TouchSession(ctx context.Context, s session.ID, now time.Time) error {
+	return d.write(ctx, func(t tx) error {
+		t.exec(`update sessions set used_at = $1 where id = $2 and used_at < $1`, now, s)
+		return nil
+	})
 }
 
 // UseRefresh implements session.Store.
@@ -131,23 +169,25 @@ func endSession(t tx, s session.ID) {
 	t.exec(`delete from sessions where id = $1`, s)
 }
 
-func endSessions(t tx, who account.ID) {
-	t.exec(`delete from tokens where session in (select id from sessions where account = $1) and used_at = 0`, who)
-	t.exec(`delete from sessions where account = $1`, who)
+func endSessions(t tx, who account.ID, but session.ID) {
+	t.exec(`
+		delete from tokens where session in (select id from sessions where account = $1 and id <> $2) and used_at = 0`, who, but)
+	t.exec(`delete from sessions where account = $1 and id <> $2`, who, but)
 }
 
 // EndSession implements session.Store.
-func (d *DB) EndSession(ctx context.Context, s session.ID) error {
+func (d *DB) EndSession(ctx context.Context, who account.ID, s session.ID) error {
 	return d.write(ctx, func(t tx) error {
+		t.must(session.Unknown(), `delete from sessions where id = $1 and account = $2`, s, who)
 		endSession(t, s)
 		return nil
 	})
 }
 
 // EndSessions implements session.Store.
-func (d *DB) EndSessions(ctx context.Context, who account.ID) error {
+func (d *DB) EndSessions(ctx context.Context, who account.ID, but session.ID) error {
 	return d.write(ctx, func(t tx) error {
-		endSessions(t, who)
+		endSessions(t, who, but)
 		return nil
 	})
 }
@@ -276,13 +316,20 @@ func (d *DB) UseRegistration(ctx context.Context, hash [sha256.Size]byte, now ti
 }
 
 // SweepSessions implements session.Store.
-func (d *DB) SweepSessions(ctx context.Context, now time.Time, n int) (done bool, err error) {
+func (d *DB) SweepSessions(ctx context.Context, now, old time.Time, n int) (done bool, err error) {
 	done = true
-	for _, table := range []struct{ due, drop string }{
-		{`select key from tokens where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from tokens where key = $1`},
-		{`select id from sessions where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from sessions where id = $1`},
-		{`select id from tickets where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from tickets where id = $1`},
-		{`select name from tries where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from tries where name = $1`},
+	for _, table := range []struct {
+		due, drop string
+		at        time.Time
+	}{
+		{`select key from tokens where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from tokens where key = $1`, now},
+		{`select id from sessions where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from sessions where id = $1`, now},
+		{`select id from tickets where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from tickets where id = $1`, now},
+		{`select name from tries where expires_at <= $1 order by expires_at limit $2 + 0`, `delete from tries where name = $1`, now},
+		{
+			`select id from sessions where address <> '' and created_at <= $1 order by created_at limit $2 + 0`,
+			`update sessions set address = '' where id = $1`, old,
+		},
 	} {
 		var keys []any
 		err := d.write(ctx, func(t tx) error {
@@ -290,7 +337,7 @@ func (d *DB) SweepSessions(ctx context.Context, now time.Time, n int) (done bool
 			err := t.query(func(row scan) error {
 				keys = append(keys, nil)
 				return row(&keys[len(keys)-1])
-			}, table.due+t.lock(" for update skip locked"), now, n)
+			}, table.due+t.lock(" for update skip locked"), table.at, n)
 			if err != nil {
 				return err
 			}

@@ -48,11 +48,17 @@ func (p *People) Key(ctx context.Context, key account.Secret, use account.Scope)
 // Token tells who acts with a login token: Unauthenticated for one that is unknown,
 // expired or ended.
 func (p *People) Token(ctx context.Context, token account.Secret) (account.Actor, error) {
-	a, err := p.Sessions.Find(ctx, token)
+	who, _, err := p.Session(ctx, token)
+	return who, err
+}
+
+// Session is Token that also tells in which session.
+func (p *People) Session(ctx context.Context, token account.Secret) (account.Actor, session.ID, error) {
+	in, a, err := p.Sessions.Session(ctx, token)
 	if err != nil {
-		return account.Actor{}, err
+		return account.Actor{}, "", err
 	}
-	return account.Actor{Owner: account.Owner{Account: a.ID}}, nil
+	return account.Actor{Owner: account.Owner{Account: a.ID}}, in.ID, nil
 }
 
 // Contacts is how many contacts the account's address book may hold.

@@ -41,6 +41,9 @@ type Session struct {
 	Epoch     int
 	CreatedAt time.Time
 	ExpiresAt time.Time // of the last of its tokens
+	UsedAt    time.Time // to the hour; zero: not known
+	Address   string    // where it began, shortened; "" when that is AddressLife ago
+	Agent     string    // what the client that began it calls itself
 }
 
 // A TokenKind tells the two kinds of tokens apart, which never stand for each other.
@@ -65,13 +68,14 @@ type Form int
 const (
 	Opaque  Form = iota // 43 letters and digits, with a refresh token
 	Classic             // 32 hex digits (Filemail's Authentication.aspx shows such), without
+	Browser             // as Opaque, without: what nobody is given must not keep a session alive
 )
 
 // Tokens are what a client is given at login.
 type Tokens struct {
 	Login          account.Secret
 	LoginExpires   time.Time
-	Refresh        account.Secret // empty in the Classic form
+	Refresh        account.Secret // empty in the forms without
 	RefreshExpires time.Time
 }
 
@@ -107,9 +111,16 @@ type Store interface {
 	// token that was spent before ends the session: Conflict "refresh_used", and
 	// that is saved. NotFound "token_unknown" for others that are no good.
 	UseRefresh(ctx context.Context, hash [sha256.Size]byte, now time.Time, fresh []Token) (*account.Account, error)
-	// EndSession ends one session, EndSessions all of an account.
-	EndSession(ctx context.Context, s ID) error
-	EndSessions(ctx context.Context, who account.ID) error
+	// Sessions gives up to n sessions of an account that began before the one that is
+	// named, the latest first, and with "" the latest of all. It gives none that are
+	// over at now, or of another epoch than the account's.
+	Sessions(ctx context.Context, who account.ID, before ID, n int, now time.Time) ([]*Session, error)
+	// TouchSession notes that a session was used, if it is there still.
+	TouchSession(ctx context.Context, s ID, now time.Time) error
+	// EndSession ends a session of the account: NotFound "session_unknown".
+	// EndSessions ends all but the one that is named; with "" all.
+	EndSession(ctx context.Context, who account.ID, s ID) error
+	EndSessions(ctx context.Context, who account.ID, but ID) error
 
 	// CreateTicket adds a ticket and the job of its letter.
 	CreateTicket(ctx context.Context, now time.Time, tries []Try, t *Ticket, letter job.Job) error
@@ -129,9 +140,9 @@ type Store interface {
 	// Conflict "email_taken" or "licences_used".
 	UseRegistration(ctx context.Context, hash [sha256.Size]byte, now time.Time, a *account.Account) error
 
-	// SweepSessions forgets up to n of each thing that expired before now, and
-	// says whether that was all.
-	SweepSessions(ctx context.Context, now time.Time, n int) (done bool, err error)
+	// SweepSessions forgets up to n of each thing that expired before now, and of the
+	// addresses of sessions that began before old, and says whether that was all.
+	SweepSessions(ctx context.Context, now, old time.Time, n int) (done bool, err error)
 }
 
 // Config is what a Service stands on.
@@ -200,8 +211,8 @@ func network(a netip.Addr) string {
 // Login signs in by a password. Unauthenticated "wrong_password" for an unknown
 // address as for a wrong password, at the same cost; "password_reset_required" for
 // one that must be changed, "account_disabled". Throttled "too_many_tries".
-func (s *Service) Login(ctx context.Context, email string, password account.Secret, from netip.Addr, f Form) (*Login, error) {
-	a, err := s.checkPassword(ctx, email, password, from)
+func (s *Service) Login(ctx context.Context, email string, password account.Secret, from Client, f Form) (*Login, error) {
+	a, err := s.checkPassword(ctx, email, password, from.Address)
 	switch {
 	case err != nil:
 		return nil, err
@@ -210,7 +221,7 @@ func (s *Service) Login(ctx context.Context, email string, password account.Secr
 	case a.MustChange:
 		return nil, fault.New(fault.Unauthenticated, "password_reset_required", "a new password has to be chosen")
 	}
-	return s.begin(ctx, a, f)
+	return s.begin(ctx, a, from, f)
 }
 
 // checkPassword finds the account that has the address and the password.
@@ -239,11 +250,12 @@ func wrongPassword(cause error) error {
 
 // begin starts a session of the account as it was loaded: when its epoch has moved
 // on meanwhile, the tokens are void from the start.
-func (s *Service) begin(ctx context.Context, a *account.Account, f Form) (*Login, error) {
+func (s *Service) begin(ctx context.Context, a *account.Account, from Client, f Form) (*Login, error) {
 	t, rows := s.tokens(f)
 	now := s.Now()
 	err := s.Store.CreateSession(ctx, &Session{
 		ID: ID(s.IDs.Key()), Account: a.ID, Epoch: a.Epoch, CreatedAt: now, ExpiresAt: rows[len(rows)-1].ExpiresAt,
+		UsedAt: now, Address: from.network(), Agent: from.agent(),
 	}, rows)
 	if err != nil {
 		return nil, err
@@ -263,6 +275,9 @@ func (s *Service) tokens(f Form) (t Tokens, rows []Token) {
 		return t, rows
 	}
 	t.Login, t.LoginExpires = row(LoginToken, account.Secret(s.IDs.Text(id.Base62, 43)), LoginLife) // 256 bits
+	if f == Browser {
+		return t, rows
+	}
 	t.Refresh, t.RefreshExpires = row(RefreshToken, account.Secret(s.IDs.Text(id.Base62, 43)), RefreshLife)
 	return t, rows
 }
@@ -276,11 +291,12 @@ const maxToken = 256
 // "login_token_invalid" for one that is unknown, expired or ended. It asks the
 // store each time, so what ended a token ends it at once on every node.
 func (s *Service) Find(ctx context.Context, token account.Secret) (*account.Account, error) {
-	_, a, err := s.find(ctx, token)
+	_, a, err := s.Session(ctx, token)
 	return a, err
 }
 
-func (s *Service) find(ctx context.Context, token account.Secret) (*Session, *account.Account, error) {
+// Session is Find that gives the session, too.
+func (s *Service) Session(ctx context.Context, token account.Secret) (*Session, *account.Account, error) {
 	if token == "" || len(token) > maxToken {
 		return nil, nil, invalidToken(nil)
 	}
@@ -288,7 +304,11 @@ func (s *Service) find(ctx context.Context, token account.Secret) (*Session, *ac
 	if fault.KindOf(err) == fault.NotFound {
 		return nil, nil, invalidToken(err)
 	}
-	return session, a, err
+	if err != nil {
+		return nil, nil, err
+	}
+	s.touch(ctx, session)
+	return session, a, nil
 }
 
 func invalidToken(cause error) error {
@@ -320,25 +340,6 @@ func (s *Service) Refresh(ctx context.Context, token account.Secret) (*Login, er
 	return &Login{a, t}, nil
 }
 
-// Logout ends the session of a login token, with all its tokens, or all sessions of
-// its account. Unauthenticated "login_token_invalid".
-func (s *Service) Logout(ctx context.Context, token account.Secret, all bool) error {
-	session, a, err := s.find(ctx, token)
-	switch {
-	case err != nil:
-		return err
-	case all:
-		return s.Store.EndSessions(ctx, a.ID)
-	}
-	return s.Store.EndSession(ctx, session.ID)
-}
-
-// LogoutAll ends all sessions of an account, for who has its rights by another way than
-// a login token.
-func (s *Service) LogoutAll(ctx context.Context, who account.ID) error {
-	return s.Store.EndSessions(ctx, who)
-}
-
 // JobSweep forgets what has expired. It is one job, which comes back by itself.
 const JobSweep = "session.sweep"
 
@@ -352,7 +353,7 @@ func (s *Service) Jobs() []job.Job {
 // Handlers gives the work behind each kind of job.
 func (s *Service) Handlers() map[string]job.Handler {
 	return map[string]job.Handler{JobSweep: func(ctx context.Context, _ job.Job) error {
-		done, err := s.Store.SweepSessions(ctx, s.Now(), sweepStep)
+		done, err := s.Store.SweepSessions(ctx, s.Now(), s.Now().Add(-AddressLife), sweepStep)
 		switch {
 		case err != nil: // tried again for as long as the program runs, and never given up
 			s.Log.ErrorContext(ctx, "sweep failed", "kind", JobSweep, "err", err)

@@ -109,7 +109,7 @@ func (w *world) fails(err error, kind fault.Kind, code string) {
 
 func (w *world) login(f session.Form) *session.Login {
 	w.t.Helper()
-	l, err := w.Login(w.ctx, email, password, here, f)
+	l, err := w.Login(w.ctx, email, password, session.Client{Address: here, Agent: "Browser/1"}, f)
 	w.must(err)
 	return l
 }
@@ -205,7 +205,7 @@ func TestWhoMayLogIn(t *testing.T) {
 				tt.before(w)
 			}
 			w.hasher.verified = 0
-			_, err := w.Login(w.ctx, tt.email, tt.password, here, session.Opaque)
+			_, err := w.Login(w.ctx, tt.email, tt.password, session.Client{Address: here}, session.Opaque)
 			if fault.CodeOf(err) != tt.code || err != nil && fault.KindOf(err) != fault.Unauthenticated {
 				t.Errorf("%v, want %q", err, tt.code)
 			}
@@ -219,7 +219,7 @@ func TestWhoMayLogIn(t *testing.T) {
 func TestTriesAreCountedBeforeThePasswordIsCompared(t *testing.T) {
 	w := newWorld(t)
 	try := func(email string, p account.Secret, from string) error {
-		_, err := w.Login(w.ctx, email, p, netip.MustParseAddr(from), session.Opaque)
+		_, err := w.Login(w.ctx, email, p, session.Client{Address: netip.MustParseAddr(from)}, session.Opaque)
 		return err
 	}
 	for range 10 {
@@ -228,7 +228,7 @@ func TestTriesAreCountedBeforeThePasswordIsCompared(t *testing.T) {
 	w.hasher.verified = 0
 	w.fails(try(email, password, "2001:db8::1"), fault.Throttled, "too_many_tries")
 	w.fails(try("ANN@example.org", password, "2001:db8::ffff:1"), fault.Throttled, "too_many_tries") // the same /64
-	if _, err := w.ChangePassword(w.ctx, email, password, "battery staple", netip.MustParseAddr("2001:db8::2"), session.Opaque); !fault.Is(err, "too_many_tries") {
+	if _, err := w.ChangePassword(w.ctx, email, password, "battery staple", session.Client{Address: netip.MustParseAddr("2001:db8::2")}, session.Opaque); !fault.Is(err, "too_many_tries") {
 		t.Errorf("by another way: %v", err)
 	}
 	if w.hasher.verified != 0 {
@@ -304,7 +304,7 @@ func TestWhatEndsSessions(t *testing.T) {
 		},
 		"erased": func(w *world) error { return w.accounts.Erase(w.ctx, w.ann) },
 		"changed by the person": func(w *world) error {
-			_, err := w.ChangePassword(w.ctx, email, password, "battery staple", here, session.Opaque)
+			_, err := w.ChangePassword(w.ctx, email, password, "battery staple", session.Client{Address: here}, session.Opaque)
 			return err
 		},
 		"reset by a letter": func(w *world) error {
@@ -343,21 +343,21 @@ func TestChangePassword(t *testing.T) {
 		{"the same", password, password, "password_weak"},
 		{"the address", password, account.Secret(email), "password_weak"},
 	} {
-		if _, err := w.ChangePassword(w.ctx, email, tt.old, tt.password, here, session.Opaque); fault.CodeOf(err) != tt.code {
+		if _, err := w.ChangePassword(w.ctx, email, tt.old, tt.password, session.Client{Address: here}, session.Opaque); fault.CodeOf(err) != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 	w.must(w.accounts.SetPassword(w.ctx, w.ann, "given by hand", true))
-	l, err := w.ChangePassword(w.ctx, email, "given by hand", "battery staple", here, session.Classic)
+	l, err := w.ChangePassword(w.ctx, email, "given by hand", "battery staple", session.Client{Address: here}, session.Classic)
 	w.must(err)
 	if a, err := w.Find(w.ctx, l.Tokens.Login); err != nil || a.MustChange {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if _, err := w.Login(w.ctx, email, "battery staple", here, session.Opaque); err != nil {
+	if _, err := w.Login(w.ctx, email, "battery staple", session.Client{Address: here}, session.Opaque); err != nil {
 		t.Error(err)
 	}
 	w.must(w.accounts.SetActive(w.ctx, w.ann, false))
-	_, err = w.ChangePassword(w.ctx, email, "battery staple", "another one", here, session.Opaque)
+	_, err = w.ChangePassword(w.ctx, email, "battery staple", "another one", session.Client{Address: here}, session.Opaque)
 	w.fails(err, fault.Unauthenticated, "account_disabled")
 }
 
@@ -379,7 +379,7 @@ func TestForgottenPasswords(t *testing.T) {
 	w.must(w.ResetPassword(w.ctx, " "+account.Secret(strings.ToUpper(string(l.Token)))+"\n", "battery staple")) // as people paste it
 	w.fails(w.ResetPassword(w.ctx, l.Token, "another one"), fault.NotFound, "ticket_unknown")
 	w.fails(w.ResetPassword(w.ctx, second.Token, "another one"), fault.NotFound, "ticket_unknown") // the first has changed the epoch
-	if _, err := w.Login(w.ctx, email, "battery staple", here, session.Opaque); err != nil {
+	if _, err := w.Login(w.ctx, email, "battery staple", session.Client{Address: here}, session.Opaque); err != nil {
 		t.Error(err)
 	}
 	w.must(w.Forgot(w.ctx, email, here))
@@ -446,19 +446,19 @@ func TestSigningUp(t *testing.T) {
 	}
 	w.must(w.Register(w.ctx, good, here)) // twice, to be sure
 	again := w.letter(session.JobLetterRegister)
-	in, err := w.ConfirmRegistration(w.ctx, l.Token, session.Opaque)
+	in, err := w.ConfirmRegistration(w.ctx, l.Token, session.Client{}, session.Opaque)
 	w.must(err)
 	if a, err := w.Find(w.ctx, in.Tokens.Login); err != nil || a.Email != "bob@example.org" || !a.Verified || a.Name != "Bob" || a.Plan != "free" || a.Company != "" {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if _, err := w.Login(w.ctx, "bob@example.org", "battery staple", here, session.Opaque); err != nil {
+	if _, err := w.Login(w.ctx, "bob@example.org", "battery staple", session.Client{Address: here}, session.Opaque); err != nil {
 		t.Error(err)
 	}
-	_, err = w.ConfirmRegistration(w.ctx, l.Token, session.Opaque)
+	_, err = w.ConfirmRegistration(w.ctx, l.Token, session.Client{}, session.Opaque)
 	w.fails(err, fault.Conflict, "session_password_gone")
-	_, err = w.ConfirmRegistration(w.ctx, again.Token, session.Opaque)
+	_, err = w.ConfirmRegistration(w.ctx, again.Token, session.Client{}, session.Opaque)
 	w.fails(err, fault.Conflict, "email_taken")
-	_, err = w.ConfirmRegistration(w.ctx, "x", session.Opaque)
+	_, err = w.ConfirmRegistration(w.ctx, "x", session.Client{}, session.Opaque)
 	w.fails(err, fault.Conflict, "session_password_gone")
 
 	w.must(w.Register(w.ctx, with(func(u *session.SignUp) { u.Email = "late@example.org" }), here))
@@ -466,10 +466,10 @@ func TestSigningUp(t *testing.T) {
 	w.must(w.Register(w.ctx, with(func(u *session.SignUp) { u.Email = "soon@soon.example" }), here))
 	soon := w.letter(session.JobLetterRegister)
 	w.must(w.blocks.Add(w.ctx, "soon.example", ""))
-	_, err = w.ConfirmRegistration(w.ctx, soon.Token, session.Opaque)
+	_, err = w.ConfirmRegistration(w.ctx, soon.Token, session.Client{}, session.Opaque)
 	w.fails(err, fault.Forbidden, "blocked")
 	w.now = w.now.Add(time.Hour)
-	_, err = w.ConfirmRegistration(w.ctx, late.Token, session.Opaque)
+	_, err = w.ConfirmRegistration(w.ctx, late.Token, session.Client{}, session.Opaque)
 	w.fails(err, fault.Conflict, "session_password_gone")
 
 	closed := w.config
@@ -484,7 +484,7 @@ func TestWhoSignsUpJoinsTheCompanyOfTheirDomain(t *testing.T) {
 	w.must(err)
 	for i, want := range []string{"", "licences_used"} {
 		w.must(w.Register(w.ctx, session.SignUp{Email: fmt.Sprintf("p%d@acme.example", i), Password: password, Terms: true}, here))
-		in, err := w.ConfirmRegistration(w.ctx, w.letter(session.JobLetterRegister).Token, session.Opaque)
+		in, err := w.ConfirmRegistration(w.ctx, w.letter(session.JobLetterRegister).Token, session.Client{}, session.Opaque)
 		if fault.CodeOf(err) != want {
 			t.Fatalf("person %d: %v", i, err)
 		}

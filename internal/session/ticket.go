@@ -152,7 +152,7 @@ func (s *Service) Register(ctx context.Context, u SignUp, from netip.Addr) error
 // it in. It joins the company that has claimed the domain of its address. Conflict
 // "session_password_gone" for a token that is used, unknown or too old,
 // "email_taken", "licences_used"; Forbidden "blocked".
-func (s *Service) ConfirmRegistration(ctx context.Context, token account.Secret, f Form) (*Login, error) {
+func (s *Service) ConfirmRegistration(ctx context.Context, token account.Secret, from Client, f Form) (*Login, error) {
 	gone := func(err error) error {
 		if fault.KindOf(err) != fault.NotFound {
 			return err
@@ -174,7 +174,7 @@ func (s *Service) ConfirmRegistration(ctx context.Context, token account.Secret,
 	if err := s.Store.UseRegistration(ctx, hash, s.Now(), a); err != nil {
 		return nil, gone(err)
 	}
-	return s.begin(ctx, a, f)
+	return s.begin(ctx, a, from, f)
 }
 
 // SendVerification calls for a letter by which an account shows that its address is
@@ -281,8 +281,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password account.Sec
 // and ends every session and key; it returns a session to go on with. It is also the
 // way out of a password that must be changed. Errors are those of Login; Invalid
 // with Fields.
-func (s *Service) ChangePassword(ctx context.Context, email string, old, password account.Secret, from netip.Addr, f Form) (*Login, error) {
-	a, err := s.checkPassword(ctx, email, old, from)
+func (s *Service) ChangePassword(ctx context.Context, email string, old, password account.Secret, from Client, f Form) (*Login, error) {
+	a, err := s.checkPassword(ctx, email, old, from.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -307,5 +307,5 @@ func (s *Service) ChangePassword(ctx context.Context, email string, old, passwor
 	if err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, a, f)
+	return s.begin(ctx, a, from, f)
 }

@@ -86,7 +86,7 @@ func (h *Handler) changeAccount(w http.ResponseWriter, r *http.Request, me *acco
 	switch form.Get("do") {
 	case "password":
 		var l *session.Login
-		l, err = h.cfg.Sessions.ChangePassword(ctx, me.Email, account.Secret(form.Get("old")), account.Secret(form.Get("password")), wire.ClientAddr(ctx), session.Opaque)
+		l, err = h.cfg.Sessions.ChangePassword(ctx, me.Email, account.Secret(form.Get("old")), account.Secret(form.Get("password")), client(r), session.Browser)
 		if err == nil { // every session has ended, and this one goes on as another
 			h.login().Set(w, string(l.Login), l.LoginExpires)
 			p.Done = say.Account.PasswordChanged
@@ -122,6 +122,11 @@ func (h *Handler) changeAccount(w http.ResponseWriter, r *http.Request, me *acco
 		return err
 	}
 	return h.showAccount(w, r, me, http.StatusOK, p)
+}
+
+// client is who signs in.
+func client(r *http.Request) session.Client {
+	return session.Client{Address: wire.ClientAddr(r.Context()), Agent: r.UserAgent()}
 }
 
 // cutName keeps a key's name as short as the API has it.

@@ -71,7 +71,7 @@ func (h *Handler) setup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// The account is made; who cannot be signed in now signs in later.
-	if l, err := h.cfg.Sessions.Login(r.Context(), email, password, wire.ClientAddr(r.Context()), session.Opaque); err == nil {
+	if l, err := h.cfg.Sessions.Login(r.Context(), email, password, client(r), session.Browser); err == nil {
 		h.login().Set(w, string(l.Login), l.LoginExpires)
 	}
 	return h.show(w, r, http.StatusOK, "ready", readyPage{h.frame(r, h.say(r).ReadyTitle), h.cfg.BaseURL, string(key)})

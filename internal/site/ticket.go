@@ -85,7 +85,7 @@ func (h *Handler) takeStep(
 // finishAccount makes the account. Who made it signs in with a program of theirs: the
 // session that comes with it is nobody's.
 func (h *Handler) finishAccount(ctx context.Context, token, _ account.Secret) error {
-	l, err := h.cfg.Sessions.ConfirmRegistration(ctx, token, session.Opaque)
+	l, err := h.cfg.Sessions.ConfirmRegistration(ctx, token, session.Client{}, session.Browser)
 	if fault.Is(err, "session_password_gone") {
 		return &fault.Error{Kind: fault.NotFound, Code: "ticket_unknown", Msg: "the link is not, or no longer, good", Err: err}
 	}

@@ -30,7 +30,7 @@ func (w *world) ticket() (account.Secret, string) {
 }
 
 func (w *world) loginStatus(email string, password account.Secret) string {
-	_, err := w.sessions.Login(w.t.Context(), email, password, netip.MustParseAddr("198.51.100.1"), session.Opaque)
+	_, err := w.sessions.Login(w.t.Context(), email, password, session.Client{Address: netip.MustParseAddr("198.51.100.1")}, session.Opaque)
 	if err != nil {
 		return err.Error()
 	}

@@ -119,7 +119,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	email, next := form.Get("email"), ownPath(form.Get("next"))
-	l, err := h.cfg.Sessions.Login(r.Context(), email, account.Secret(form.Get("password")), wire.ClientAddr(r.Context()), session.Opaque)
+	l, err := h.cfg.Sessions.Login(r.Context(), email, account.Secret(form.Get("password")), client(r), session.Browser)
 	if told := h.say(r).SignIn.Wrong[fault.CodeOf(err)]; told != "" {
 		return h.show(w, r, statusOf(err), "sign-in", signInPage{h.signInFrame(r), email, next, told, h.cfg.Sessions.SignUp})
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/session"
-	"github.com/ferry-server/ferry/internal/wire"
 )
 
 // The classic calls about people (www.filemail.com/apidoc/Authentication.aspx,
@@ -24,7 +23,7 @@ func (h *Handler) classicLogin(c *call) (any, error) {
 	if err := c.in.err(); err != nil {
 		return nil, err
 	}
-	l, err := h.cfg.People.Sessions.Login(c.r.Context(), email, password, wire.ClientAddr(c.r.Context()), session.Classic)
+	l, err := h.cfg.People.Sessions.Login(c.r.Context(), email, password, c.client(), session.Classic)
 	if err != nil {
 		return nil, err
 	}

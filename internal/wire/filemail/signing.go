@@ -30,13 +30,18 @@ func newLoginBody(l *session.Login) loginBody {
 	}
 }
 
+// client is who signs in.
+func (c *call) client() session.Client {
+	return session.Client{Address: wire.ClientAddr(c.r.Context()), Agent: c.r.UserAgent()}
+}
+
 func (h *Handler) login(c *call) (any, error) {
 	email, password := c.in.text("email", maxItem), c.in.secret("password")
 	c.in.require("email", "password")
 	if err := c.in.err(); err != nil {
 		return nil, err
 	}
-	l, err := h.cfg.People.Sessions.Login(c.r.Context(), email, password, wire.ClientAddr(c.r.Context()), session.Opaque)
+	l, err := h.cfg.People.Sessions.Login(c.r.Context(), email, password, c.client(), session.Opaque)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (h *Handler) confirmRegistration(c *call) (any, error) {
 	if err := c.in.err(); err != nil {
 		return nil, err
 	}
-	l, err := h.cfg.People.Sessions.ConfirmRegistration(c.r.Context(), token, session.Opaque)
+	l, err := h.cfg.People.Sessions.ConfirmRegistration(c.r.Context(), token, c.client(), session.Opaque)
 	if err != nil {
 		return nil, err
 	}
@@ -163,5 +168,5 @@ func (h *Handler) putPassword(c *call, f session.Form) (*session.Login, error) {
 		}
 		email = a.Email
 	}
-	return h.cfg.People.Sessions.ChangePassword(ctx, email, old, password, wire.ClientAddr(ctx), f)
+	return h.cfg.People.Sessions.ChangePassword(ctx, email, old, password, c.client(), f)
 }

@@ -116,7 +116,7 @@ func (w *town) key(of *account.Account, scopes account.Scope) string {
 
 func (w *town) login(email string) *session.Login {
 	w.t.Helper()
-	l, err := w.people.Sessions.Login(w.t.Context(), email, password, netip.MustParseAddr("198.51.100.7"), session.Opaque)
+	l, err := w.people.Sessions.Login(w.t.Context(), email, password, session.Client{Address: netip.MustParseAddr("198.51.100.7")}, session.Opaque)
 	w.must(err)
 	return l
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
 	"github.com/ferry-server/ferry/internal/permit"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -118,8 +119,11 @@ func (h *Handler) routes() []route {
 
 		{method: "GET", pattern: "/me", who: guests, call: (*Handler).me},
 		{method: "POST", pattern: "/sessions", who: everybody, status: 201, call: (*Handler).signIn},
+		{method: "GET", pattern: "/sessions", scope: account.Manage, call: (*Handler).listSessions},
 		{method: "DELETE", pattern: "/sessions", scope: account.Manage, status: 204, call: (*Handler).signOutEverywhere},
 		{method: "DELETE", pattern: "/sessions/current", status: 204, call: (*Handler).signOut},
+		{method: "DELETE", pattern: "/sessions/others", scope: account.Manage, status: 204, call: (*Handler).endOtherSessions},
+		{method: "DELETE", pattern: "/sessions/{session}", scope: account.Manage, status: 204, call: (*Handler).endSession},
 		{method: "GET", pattern: "/keys", scope: account.Manage, call: (*Handler).listKeys},
 		{method: "POST", pattern: "/keys", scope: account.Manage, status: 201, call: (*Handler).createKey},
 		{method: "DELETE", pattern: "/keys/{key}", scope: account.Manage, status: 204, call: (*Handler).deleteKey},
@@ -186,6 +190,7 @@ type call struct {
 	r   *http.Request
 	who account.Actor  // the zero Actor is nobody
 	key account.Secret // of a transfer, as it came along
+	in  session.ID     // of who is signed in; "" for who comes with an API key
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -262,7 +267,7 @@ func (h *Handler) admit(c *call, rt *route) error {
 		}
 		c.who = who
 	case token != "":
-		who, err := h.Senders.Token(ctx, account.Secret(token))
+		who, in, err := h.Senders.Session(ctx, account.Secret(token))
 		if fault.KindOf(err) == fault.Unauthenticated && (rt.who == guests || rt.who == holders && c.key != "") {
 			break // a session that is over makes nobody of its holder, and keeps nothing else from them
 		}
@@ -272,7 +277,7 @@ func (h *Handler) admit(c *call, rt *route) error {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && !login.FromHere(r) {
 			return foreignPage()
 		}
-		c.who = who
+		c.who, c.in = who, in
 	}
 	switch {
 	case c.who.Account != "", rt.who == guests, rt.who == holders && c.key != "":

@@ -5,8 +5,6 @@ import (
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
-	"github.com/ferry-server/ferry/internal/session"
-	"github.com/ferry-server/ferry/internal/wire"
 )
 
 type meBody struct {
@@ -62,50 +60,6 @@ func (h *Handler) describe(c *call, who account.Actor) (*meBody, error) {
 		r.MaxSize, h.MaxFiles, r.MaxRecipients, r.DefaultDays, r.MaxDays, r.Forever, !r.NoPassword,
 	}
 	return b, nil
-}
-
-// signIn begins a session of a browser. A page of another site cannot sign somebody in
-// here.
-func (h *Handler) signIn(c *call) (any, error) {
-	var in struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-	}
-	login := wire.Login{Base: h.BaseURL()}
-	if !login.FromHere(c.r) {
-		return nil, foreignPage()
-	}
-	if err := c.read(&in, bodyLimit); err != nil {
-		return nil, err
-	}
-	l, err := h.Senders.Sessions.Login(c.ctx(), in.Email, account.Secret(in.Password), wire.ClientAddr(c.ctx()), session.Opaque)
-	if err != nil {
-		return nil, err
-	}
-	me, err := h.describe(c, account.Actor{Owner: account.Owner{Account: l.Account.ID}})
-	if err != nil {
-		return nil, err
-	}
-	login.Set(c.w, string(l.Login), l.LoginExpires)
-	return me, nil
-}
-
-// signOut ends the session of the cookie.
-func (h *Handler) signOut(c *call) (any, error) { return nil, h.endSessions(c, false) }
-
-func (h *Handler) signOutEverywhere(c *call) (any, error) { return nil, h.endSessions(c, true) }
-
-func (h *Handler) endSessions(c *call, all bool) error {
-	login := wire.Login{Base: h.BaseURL()}
-	token := login.Token(c.r)
-	if token == "" && all {
-		return h.Senders.Sessions.LogoutAll(c.ctx(), c.who.Account) // by an API key
-	}
-	if err := h.Senders.Sessions.Logout(c.ctx(), account.Secret(token), all); err != nil {
-		return err
-	}
-	login.Set(c.w, "", time.Time{})
-	return nil
 }
 
 type keyBody struct {

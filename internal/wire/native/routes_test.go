@@ -34,7 +34,7 @@ func TestRoutesAreTheContract(t *testing.T) {
 			said = append(said, name)
 		}
 		want := of[rt.who]
-		if rt.pattern == "/sessions/current" {
+		if rt.pattern == "/sessions/current" || rt.pattern == "/sessions/others" {
 			want = "session"
 		}
 		if got := strings.Join(said, " "); got != want {

@@ -34,6 +34,9 @@ type accountPage struct {
 	MinPassword    int
 	Wrong          string
 	Done           string
+	Sessions       []signedIn
+	MoreSessions   bool
+	token          account.Secret // of this browser from now on; "": as it came
 }
 
 // Fresh is the new key as text: templates show a Secret as dots.
@@ -72,6 +75,9 @@ func (h *Handler) showAccount(w http.ResponseWriter, r *http.Request, me *accoun
 		}
 		p.Keys = append(p.Keys, row)
 	}
+	if err := h.listSessions(r, me, &p); err != nil {
+		return err
+	}
 	return h.show(w, r, status, "account", p)
 }
 
@@ -89,7 +95,7 @@ func (h *Handler) changeAccount(w http.ResponseWriter, r *http.Request, me *acco
 		l, err = h.cfg.Sessions.ChangePassword(ctx, me.Email, account.Secret(form.Get("old")), account.Secret(form.Get("password")), client(r), session.Browser)
 		if err == nil { // every session has ended, and this one goes on as another
 			h.login().Set(w, string(l.Login), l.LoginExpires)
-			p.Done = say.Account.PasswordChanged
+			p.Done, p.token = say.Account.PasswordChanged, l.Login
 		}
 	case "key":
 		var scopes account.Scope
@@ -101,6 +107,18 @@ func (h *Handler) changeAccount(w http.ResponseWriter, r *http.Request, me *acco
 		if fault.KindOf(err) == fault.NotFound {
 			err = nil // it is gone already
 		}
+	case "end-session":
+		var left bool
+		if left, err = h.endSession(r, me, session.ID(form.Get("session"))); left {
+			h.login().Set(w, "", time.Time{})
+			h.leadTo(w, "/")
+			return nil
+		}
+		if err == nil {
+			p.Done = say.Account.Session.Ended
+		}
+	case "end-others":
+		err = h.endOtherSessions(r, me)
 	case "sign-out-everywhere":
 		if err := h.cfg.Sessions.LogoutAll(ctx, me.ID); err != nil {
 			return err
@@ -122,11 +140,6 @@ func (h *Handler) changeAccount(w http.ResponseWriter, r *http.Request, me *acco
 		return err
 	}
 	return h.showAccount(w, r, me, http.StatusOK, p)
-}
-
-// client is who signs in.
-func client(r *http.Request) session.Client {
-	return session.Client{Address: wire.ClientAddr(r.Context()), Agent: r.UserAgent()}
 }
 
 // cutName keeps a key's name as short as the API has it.

@@ -30,6 +30,7 @@ type Account struct {
 	ScopeAll, ScopeSend, ScopeRead               string
 	Once, Delete                                 string // Delete: {name}
 	Sessions, Everywhere                         string
+	Session                                      Sessions
 }
 
 // TitleOf gives a transfer's title as it is shown; that of files for somebody where it
@@ -132,7 +133,7 @@ func englishAccount() Account {
 		PasswordChanged: "The password is changed. Other browsers are signed out, and your API keys have ended.",
 		Keys:            "API keys", KeysText: "Programs send and receive with them, in your name.", KeyName: "Name", Scopes: "What it may do", Make: "Make a key", Until: "until",
 		ScopeAll: "everything", ScopeSend: "send and look", ScopeRead: "look only", Once: "It is shown this once. Keep it somewhere safe.", Delete: "Delete {name}",
-		Sessions: "Browsers", Everywhere: "Sign out everywhere",
+		Sessions: "Browsers", Everywhere: "Sign out everywhere", Session: englishSessions(),
 	}
 }
 
@@ -142,7 +143,7 @@ func germanAccount() Account {
 		PasswordChanged: "Das Passwort ist geändert. Andere Browser sind abgemeldet, und Ihre API-Schlüssel gelten nicht mehr.",
 		Keys:            "API-Schlüssel", KeysText: "Programme senden und empfangen mit ihnen in Ihrem Namen.", KeyName: "Name", Scopes: "Was er darf", Make: "Schlüssel anlegen", Until: "bis",
 		ScopeAll: "alles", ScopeSend: "senden und ansehen", ScopeRead: "nur ansehen", Once: "Er wird nur dieses eine Mal gezeigt. Bewahren Sie ihn sicher auf.", Delete: "{name} löschen",
-		Sessions: "Browser", Everywhere: "Überall abmelden",
+		Sessions: "Browser", Everywhere: "Überall abmelden", Session: germanSessions(),
 	}
 }
 
@@ -152,7 +153,7 @@ func dutchAccount() Account {
 		PasswordChanged: "Het wachtwoord is gewijzigd. Andere browsers zijn uitgelogd en uw API-sleutels gelden niet meer.",
 		Keys:            "API-sleutels", KeysText: "Programma’s versturen en ontvangen ermee in uw naam.", KeyName: "Naam", Scopes: "Wat hij mag", Make: "Sleutel maken", Until: "tot",
 		ScopeAll: "alles", ScopeSend: "versturen en kijken", ScopeRead: "alleen kijken", Once: "Hij wordt alleen deze keer getoond. Bewaar hem veilig.", Delete: "{name} wissen",
-		Sessions: "Browsers", Everywhere: "Overal uitloggen",
+		Sessions: "Browsers", Everywhere: "Overal uitloggen", Session: dutchSessions(),
 	}
 }
 
@@ -162,7 +163,7 @@ func spanishAccount() Account {
 		PasswordChanged: "La contraseña ha cambiado. Se ha cerrado la sesión en otros navegadores y sus claves de API ya no valen.",
 		Keys:            "Claves de API", KeysText: "Con ellas los programas envían y reciben en su nombre.", KeyName: "Nombre", Scopes: "Qué puede hacer", Make: "Crear una clave", Until: "hasta",
 		ScopeAll: "todo", ScopeSend: "enviar y mirar", ScopeRead: "solo mirar", Once: "Se muestra solo esta vez. Guárdela en lugar seguro.", Delete: "Borrar {name}",
-		Sessions: "Navegadores", Everywhere: "Cerrar sesión en todas partes",
+		Sessions: "Navegadores", Everywhere: "Cerrar sesión en todas partes", Session: spanishSessions(),
 	}
 }
 
@@ -172,6 +173,6 @@ func norwegianAccount() Account {
 		PasswordChanged: "Passordet er endret. Andre nettlesere er logget ut, og API-nøklene dine gjelder ikke lenger.",
 		Keys:            "API-nøkler", KeysText: "Programmer sender og mottar med dem i ditt navn.", KeyName: "Navn", Scopes: "Hva den kan", Make: "Lag en nøkkel", Until: "til",
 		ScopeAll: "alt", ScopeSend: "sende og se", ScopeRead: "bare se", Once: "Den vises bare denne ene gangen. Ta godt vare på den.", Delete: "Slett {name}",
-		Sessions: "Nettlesere", Everywhere: "Logg ut overalt",
+		Sessions: "Nettlesere", Everywhere: "Logg ut overalt", Session: norwegianSessions(),
 	}
 }

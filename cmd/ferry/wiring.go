@@ -193,15 +193,15 @@ func openNode(ctx context.Context, s *settings, data dataDir, ring *keyring.Ring
 		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Objects: database, Blobs: blobs,
 		IDs: ids, Ring: ring, Now: now, BaseURL: baseURL, URLLife: s.URLLife, Log: log,
 	})
-	resumable := tus.New(tus.Config{
-		Accounts: accounts, Uploads: uploads, Transfers: transfers, Shares: shares, Misses: misses, IDs: ids, Now: now,
-		BaseURL: baseURL, MaxSize: int64(s.MaxTransferSize), Log: log,
-	})
 	parcels := archive.NewPacker(uploads, words.English().Nameless, string(s.SiteName))
 	callers := &permit.People{
 		Accounts: accounts, Sessions: sessions, Plans: plans, Days: s.TransferDays,
 		Companies: company.NewService(database, accounts, plans, blocks, ids, now),
 	}
+	resumable := tus.New(tus.Config{
+		People: callers, Desk: desk, Uploads: uploads, Transfers: transfers, Shares: shares, Misses: misses, IDs: ids, Now: now,
+		BaseURL: baseURL, MaxSize: int64(s.MaxTransferSize), Log: log,
+	})
 	if s.AnonymousSending {
 		if err := accounts.LetGuests(ctx, int64(s.AnonymousStorage)); err != nil {
 			return nil, err

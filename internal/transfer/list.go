@@ -398,6 +398,23 @@ func (d *Desk) HolderFile(ctx context.Context, who Asker, key account.Secret, fi
 	return f, nil
 }
 
+// FillerFile finds a file, of whatever it is and in any state, for who may send it: who
+// acts for the account that owns it, or who holds the key of its transfer. An API key
+// acts for its room and for the account at large, a person for the whole account.
+// NotFound "file_unknown" for everybody else as for one that is not there.
+func (d *Desk) FillerFile(ctx context.Context, who account.Actor, key account.Secret, fid upload.ID) (*upload.File, error) {
+	f, err := d.store.File(ctx, fid)
+	if err != nil {
+		return nil, err
+	}
+	o := f.Home.Owner
+	owns := who.Account != "" && who.Account == o.Account && (who.Key == "" || o.Room == "" || o.Room == who.Room)
+	if !owns && (f.Home.Kind != share.Transfer || !holds(d.ring, f.Home.Key, key)) {
+		return nil, fault.New(fault.NotFound, "file_unknown", "no such file")
+	}
+	return f, nil
+}
+
 // ByCode finds the transfer whose short link ends so, like ByTrack.
 func (d *Desk) ByCode(ctx context.Context, code string) (*Transfer, error) {
 	t, err := d.store.TransferByCode(ctx, code)

@@ -84,7 +84,7 @@ func (h *Handler) joined(r *request, ids []upload.ID, parts []*upload.File) (*up
 
 func (h *Handler) answerConcat(r *request, f *upload.File, err error) error {
 	if err == nil {
-		err = h.open(r, f)
+		err = h.open(r.Context(), f)
 	}
 	if err != nil {
 		return err

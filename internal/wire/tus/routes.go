@@ -6,25 +6,26 @@ import "github.com/ferry-server/ferry/internal/wire"
 type route struct {
 	method  string
 	of      string // the pattern after the prefix
+	fills   bool   // a file that is there: also for who is signed in, and who has the key of its transfer
 	operate func(*Handler, *request) error
 }
 
 // routes is the whole surface. All of it takes an API key that is to send.
 func routes() []route {
 	return []route{
-		{"POST", "", (*Handler).create},
-		{"HEAD", "/{file}", (*Handler).look},
-		{"PATCH", "/{file}", (*Handler).append},
-		{"DELETE", "/{file}", (*Handler).terminate},
-		{"PUT", "/{file}", (*Handler).create}, // the path is the file's name, as curl -T makes it
+		{"POST", "", false, (*Handler).create},
+		{"HEAD", "/{file}", true, (*Handler).look},
+		{"PATCH", "/{file}", true, (*Handler).append},
+		{"DELETE", "/{file}", true, (*Handler).terminate},
+		{"PUT", "/{file}", false, (*Handler).create}, // the path is the file's name, as curl -T makes it
 	}
 }
 
 // match finds what a request means; nil is nothing.
-func match(method string, file bool) func(*Handler, *request) error {
+func match(method string, file bool) *route {
 	for _, rt := range routes() {
 		if rt.method == method && (rt.of != "") == file {
-			return rt.operate
+			return &rt
 		}
 	}
 	return nil
@@ -34,7 +35,11 @@ func match(method string, file bool) func(*Handler, *request) error {
 func Access() []wire.Access {
 	var all []wire.Access
 	for _, rt := range routes() {
-		all = append(all, wire.Access{Method: rt.method, Pattern: Prefix + rt.of, Who: "key, to send"})
+		who := "key, to send"
+		if rt.fills {
+			who = "owner or transfer key, to send"
+		}
+		all = append(all, wire.Access{Method: rt.method, Pattern: Prefix + rt.of, Who: who})
 	}
 	return all
 }

@@ -5,7 +5,8 @@
 // POST /files begins a file, which becomes a transfer of its own with a short link. So
 // does PUT /files/{name}, for programs that know of no protocol, such as curl -T.
 // A file that was begun through any other door is a resource here, too, for who may
-// send it. The package owns what both protocols say about offsets, lengths and
+// send it: with an API key, signed in at the site, or with the key of its transfer. The
+// package owns what both protocols say about offsets, lengths and
 // checksums, and their statuses. Where bytes go is left to package upload, lives and
 // links to transfer and share. Start at Handler.serve.
 package tus
@@ -20,6 +21,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
+	"github.com/ferry-server/ferry/internal/permit"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -46,7 +48,8 @@ const (
 	uploadLimit      = "Upload-Limit"
 	interopVersion   = "Upload-Draft-Interop-Version"
 
-	linkHeader = "Ferry-Link" // where people get what was sent, once it is complete
+	linkHeader  = "Ferry-Link"         // where people get what was sent, once it is complete
+	transferKey = "Ferry-Transfer-Key" // lets whoever has it fill a transfer, as at Ferry's own API
 )
 
 // extensions are those of tus that are there.
@@ -54,7 +57,8 @@ const extensions = "creation,creation-with-upload,creation-defer-length,terminat
 
 // Config is what the door stands on.
 type Config struct {
-	Accounts  *account.Service
+	People    *permit.People
+	Desk      *transfer.Desk
 	Uploads   *upload.Service
 	Transfers *transfer.Service
 	Shares    *share.Service
@@ -72,7 +76,8 @@ type Handler struct{ Config }
 // New makes the door.
 func New(c Config) *Handler { return &Handler{c} }
 
-// cors lets pages of any origin upload with keys of their own.
+// cors lets pages of any origin upload with keys of their own. Their cookies are never
+// taken, as it says nothing of credentials.
 var cors = wire.CORS{
 	Methods: "POST, PUT, HEAD, PATCH, DELETE, OPTIONS",
 	Headers: "*, authorization",
@@ -121,9 +126,10 @@ func (h *Handler) limit() string {
 type request struct {
 	*http.Request
 	w     http.ResponseWriter
-	tus   bool // else it speaks the draft, or nothing of either
-	actor account.Actor
-	file  upload.ID // "" for /files itself
+	tus   bool           // else it speaks the draft, or nothing of either
+	actor account.Actor  // the zero Actor is nobody
+	key   account.Secret // of a transfer, as it came along
+	file  upload.ID      // "" for /files itself
 }
 
 // serve finds out who asks and for what. A client that cannot send PATCH or DELETE says
@@ -146,45 +152,88 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return fileUnknown()
 	}
 	req.file = upload.ID(rest)
-	do := match(method, rest != "")
-	if do == nil {
+	rt := match(method, rest != "")
+	if rt == nil {
 		return fault.New(fault.Invalid, codeMethod, "the method is not allowed here")
 	}
-	var err error
-	if req.actor, err = h.authenticate(r); err != nil {
+	if err := h.admit(req, rt); err != nil {
 		return err
 	}
-	return do(h, req)
+	return rt.operate(h, req)
 }
 
-// authenticate finds whose key comes along.
-func (h *Handler) authenticate(r *http.Request) (account.Actor, error) {
+// admit finds out who asks, and whether the route is for them. Which files are theirs the
+// core says.
+func (h *Handler) admit(r *request, rt *route) error {
 	secret := r.Header.Get("X-Api-Key")
 	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); secret == "" && ok && strings.EqualFold(scheme, "Bearer") {
 		secret = strings.TrimSpace(token)
 	}
-	if secret == "" {
-		return account.Actor{}, fault.New(fault.Unauthenticated, "key_missing", "an API key is needed, as X-Api-Key or as a bearer token")
+	if secret != "" {
+		if err := h.admitKey(r, account.Secret(secret)); err != nil {
+			return err
+		}
 	}
+	if rt.fills {
+		r.key = account.Secret(r.Header.Get(transferKey))
+		if secret == "" {
+			if err := h.admitPerson(r); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case r.actor.Account != "" || r.key != "":
+		return nil
+	case rt.fills:
+		return fault.New(fault.Unauthenticated, "key_missing", "an API key is needed, as X-Api-Key or as a bearer token, or the transfer's key, or to be signed in")
+	}
+	return fault.New(fault.Unauthenticated, "key_missing", "an API key is needed, as X-Api-Key or as a bearer token")
+}
+
+// admitKey finds whose API key comes along.
+func (h *Handler) admitKey(r *request, secret account.Secret) error {
 	ctx := r.Context()
-	key, err := h.Accounts.Key(ctx, account.Secret(secret))
+	key, err := h.People.Accounts.Key(ctx, secret)
 	if err == nil {
-		err = h.Accounts.Count(ctx, key)
+		err = h.People.Accounts.Count(ctx, key)
 	}
 	if err == nil {
 		err = key.May(account.Send)
 	}
-	if err != nil {
-		return account.Actor{}, err
+	if err == nil {
+		r.actor = key.Actor(nil)
 	}
-	return key.Actor(nil), nil
+	return err
+}
+
+// admitPerson finds who is signed in, if somebody is. No page of another site acts for
+// them, not even by HEAD: that stops whoever is sending the file.
+func (h *Handler) admitPerson(r *request) error {
+	login := wire.Login{Base: h.BaseURL()}
+	token := login.Token(r.Request)
+	if token == "" {
+		return nil
+	}
+	who, err := h.People.Token(r.Context(), account.Secret(token))
+	if fault.KindOf(err) == fault.Unauthenticated {
+		return nil // a session that is over makes nobody of its holder, and keeps nothing else from them
+	}
+	if err != nil {
+		return err
+	}
+	if !login.FromHere(r.Request) {
+		return fault.New(fault.Forbidden, "foreign_page", "a page of another site made the request")
+	}
+	r.actor = who
+	return nil
 }
 
 func fileUnknown() error { return fault.New(fault.NotFound, "file_unknown", "no such file") }
 
-// own gives a file that the caller may send: what the key itself made, and what
-// belongs to its account at large. It is asked first of all, as who asks the engine for
-// a file stops whoever is sending it.
+// own gives a file that the caller may send. It is asked first of all, as who asks the
+// engine for a file stops whoever is sending it; from then on its owner's account stands
+// for the caller.
 func (h *Handler) own(r *request) (*upload.File, error) {
 	f, err := h.find(r, r.file)
 	if err == nil && f.State == upload.Deleted {
@@ -198,12 +247,7 @@ func (h *Handler) own(r *request) (*upload.File, error) {
 
 // find is own for a file in any state.
 func (h *Handler) find(r *request, file upload.ID) (*upload.File, error) {
-	f, err := h.Uploads.File(r.Context(), r.actor.Account, file)
-	if err == nil {
-		if o := f.Home.Owner; o.Room != "" && o.Room != r.actor.Room {
-			err = fileUnknown()
-		}
-	}
+	f, err := h.Desk.FillerFile(r.Context(), r.actor, r.key, file)
 	if fault.Is(err, "file_unknown") {
 		err = h.Misses.Count(r.Context(), fileUnknown())
 	}
@@ -212,14 +256,15 @@ func (h *Handler) find(r *request, file upload.ID) (*upload.File, error) {
 
 // look tells how far a file is.
 func (h *Handler) look(r *request) error {
-	if _, err := h.own(r); err != nil {
-		return err
-	}
-	f, offset, err := h.Uploads.Offset(r.Context(), r.actor.Account, r.file)
+	f, err := h.own(r)
 	if err != nil {
 		return err
 	}
-	if err := h.open(r, f); err != nil {
+	f, offset, err := h.Uploads.Offset(r.Context(), f.Home.Owner.Account, r.file)
+	if err != nil {
+		return err
+	}
+	if err := h.open(r.Context(), f); err != nil {
 		return err
 	}
 	h.tell(r, f, offset)
@@ -276,19 +321,25 @@ func made(f *upload.File) bool { return f.Ident == madeHere || f.Ident == madeFi
 func partial(f *upload.File) bool { return f.Ident == madePartial }
 
 // terminate takes a file back. One of another door's loses what was sent of it; when it
-// is complete it is that door's to delete.
+// is complete it is that door's to delete. With the key of its transfer alone, what people
+// can get already stays.
 func (h *Handler) terminate(r *request) error {
-	if _, err := h.own(r); err != nil {
-		return err
-	}
-	ctx := context.WithoutCancel(r.Context())
-	f, _, err := h.Uploads.Offset(ctx, r.actor.Account, r.file) // who still sends it is stopped
+	f, err := h.own(r)
 	if err != nil {
 		return err
 	}
-	if made(f) || partial(f) {
-		err = h.Shares.Delete(ctx, f.Home.Owner, f.Home.ID)
-	} else {
+	owner := f.Home.Owner
+	ctx := context.WithoutCancel(r.Context())
+	f, _, err = h.Uploads.Offset(ctx, owner.Account, r.file) // who still sends it is stopped
+	if err != nil {
+		return err
+	}
+	switch alone := made(f) || partial(f); {
+	case alone && r.actor.Account == owner.Account:
+		err = h.Shares.Delete(ctx, owner, f.Home.ID)
+	case alone:
+		err = h.Desk.Cancel(ctx, f.Home.ID, r.key)
+	default:
 		err = h.Uploads.Abandon(ctx, f)
 	}
 	if err != nil {

@@ -21,10 +21,13 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/blob"
 	"github.com/ferry-server/ferry/internal/blob/disk"
+	"github.com/ferry-server/ferry/internal/block"
 	"github.com/ferry-server/ferry/internal/db"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/keyring"
+	"github.com/ferry-server/ferry/internal/permit"
+	"github.com/ferry-server/ferry/internal/session"
 	"github.com/ferry-server/ferry/internal/share"
 	"github.com/ferry-server/ferry/internal/transfer"
 	"github.com/ferry-server/ferry/internal/upload"
@@ -43,6 +46,8 @@ type door struct {
 	accounts  *account.Service
 	uploads   *upload.Service
 	transfers *transfer.Service
+	desk      *transfer.Desk
+	sessions  *session.Service
 	ids       *id.Source
 	now       time.Time
 	owner     account.ID
@@ -64,12 +69,18 @@ func newDoor(t testing.TB) *door {
 	d.blobs = blob.WithRows(files, d.db)
 	d.ids = id.NewSource(now)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	d.accounts = account.NewService(d.db, nil, d.ids, ring, now, 0)
+	d.accounts = account.NewService(d.db, plain{}, d.ids, ring, now, 0)
 	d.uploads = upload.NewService(d.db, d.blobs, d.ids, now, upload.Limits{MaxFile: 1 << 40})
 	d.transfers = transfer.NewService(d.db, d.db, d.uploads, d.ids, now,
 		transfer.Limits{MaxFiles: 100, MaxSize: 1 << 40, Keep: 7 * 24 * time.Hour})
+	d.desk = transfer.NewDesk(d.db, d.uploads, plain{}, ring, d.ids, now,
+		transfer.DeskLimits{MaxFiles: 100, Quiet: 7 * 24 * time.Hour, Keep: 7 * 24 * time.Hour})
+	d.sessions = session.NewService(session.Config{
+		Store: d.db, Accounts: d.accounts, Blocks: block.NewService(d.db, now), IDs: d.ids, Ring: ring, Now: now, Log: log,
+	})
 	d.handler = tus.New(tus.Config{
-		Accounts: d.accounts, Uploads: d.uploads, Transfers: d.transfers, Shares: share.NewService(d.db, d.blobs, now, share.Limits{}, log),
+		People: &permit.People{Accounts: d.accounts, Sessions: d.sessions}, Desk: d.desk,
+		Uploads: d.uploads, Transfers: d.transfers, Shares: share.NewService(d.db, d.blobs, now, share.Limits{}, log),
 		Misses: wire.NewMisses(now), IDs: d.ids, Now: now, BaseURL: func() string { return d.url }, MaxSize: 1 << 30, Log: log,
 	})
 	d.owner, d.key = d.person()

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/id"
 	"github.com/ferry-server/ferry/internal/share"
@@ -79,7 +80,7 @@ func (h *Handler) create(r *request) error {
 	}
 	offset := int64(0)
 	if l.body || f.Size == 0 {
-		taken, now, err := h.take(r, f.ID, 0, l, sum)
+		taken, now, err := h.take(r, f, 0, l, sum)
 		if err != nil && (!l.resumable || fault.KindOf(err) == fault.Invalid) {
 			// Nobody will go on with it, so nothing was begun.
 			return errors.Join(err, h.Shares.Delete(context.WithoutCancel(r.Context()), f.Home.Owner, f.Home.ID))
@@ -146,7 +147,7 @@ func (h *Handler) append(r *request) error {
 	if f.Ident == madeFinal {
 		return fault.New(fault.Forbidden, "upload_final", "a file that is made of others takes no bytes") // tus, Concatenation
 	}
-	f, now, err := h.take(r, r.file, *offset, l, sum)
+	f, now, err := h.take(r, f, *offset, l, sum)
 	if err != nil {
 		return err
 	}
@@ -156,10 +157,10 @@ func (h *Handler) append(r *request) error {
 }
 
 // take has the body follow on the file's bytes, and completes the file with its last.
-func (h *Handler) take(r *request, file upload.ID, offset int64, l lengths, sum *sum) (*upload.File, int64, error) {
+func (h *Handler) take(r *request, f *upload.File, offset int64, l lengths, sum *sum) (*upload.File, int64, error) {
 	body := &stoppable{Reader: wire.Paced(r.w, r.Request), conn: http.NewResponseController(r.w)}
 	a := upload.Append{
-		Account: r.actor.Account, File: file, Offset: offset, Length: r.ContentLength, Size: l.size, Body: body, Stop: body.stop,
+		Account: f.Home.Owner.Account, File: f.ID, Offset: offset, Length: r.ContentLength, Size: l.size, Body: body, Stop: body.stop,
 	}
 	if sum != nil {
 		a.Body, a.Verify = io.TeeReader(body, sum), sum.verify
@@ -180,16 +181,16 @@ func (h *Handler) take(r *request, file upload.ID, offset int64, l lengths, sum 
 	if l.final && f.State != upload.Complete {
 		return f, now, fault.New(fault.Invalid, "length_inconsistent", "the file was announced with %d bytes", f.Size)
 	}
-	return f, now, h.open(r, f)
+	return f, now, h.open(r.Context(), f)
 }
 
 // open has people get a file that is complete, and was begun here. It may be called
 // again: a crash may come between the two.
-func (h *Handler) open(r *request, f *upload.File) error {
+func (h *Handler) open(ctx context.Context, f *upload.File) error {
 	if !made(f) || f.State != upload.Complete || f.Home.State == share.Ready {
 		return nil
 	}
-	t, err := h.Transfers.Finalize(context.WithoutCancel(r.Context()), r.actor, f.Home.ID)
+	t, err := h.Transfers.Finalize(context.WithoutCancel(ctx), account.Actor{Owner: f.Home.Owner}, f.Home.ID)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,11 +15,20 @@ import (
 
 // kept is a store that may fail.
 type kept struct {
+	mu    sync.Mutex
 	days  map[traffic.Date]traffic.Day
 	fails error
 }
 
+func (k *kept) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fails = err
+}
+
 func (k *kept) AddTraffic(_ context.Context, d traffic.Day) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.fails == nil {
 		was := k.days[d.Day]
 		k.days[d.Day] = traffic.Day{Day: d.Day, In: was.In + d.In, Out: was.Out + d.Out, Stored: d.Stored}
@@ -27,6 +37,8 @@ func (k *kept) AddTraffic(_ context.Context, d traffic.Day) error {
 }
 
 func (k *kept) Traffic(_ context.Context, from traffic.Date) (all []traffic.Day, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for d := from; d < from+100; d++ {
 		if day, ok := k.days[d]; ok {
 			all = append(all, day)
@@ -35,7 +47,11 @@ func (k *kept) Traffic(_ context.Context, from traffic.Date) (all []traffic.Day,
 	return all, k.fails
 }
 
-func (k *kept) Stored(context.Context) (int64, error) { return 7, k.fails }
+func (k *kept) Stored(context.Context) (int64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return 7, k.fails
+}
 
 // What is counted is written down once a minute and at the end, on the day on which that
 // is, and is not lost while the store fails.
@@ -51,14 +67,14 @@ func TestMeter(t *testing.T) {
 		m.In(5)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		k.fails = errors.New("disk")
+		k.fail(errors.New("disk"))
 		m.Out(11)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if days, _ := m.Since(ctx, 1); len(days) != 0 {
 			t.Errorf("a store that fails tells %v", days)
 		}
-		k.fails = nil
+		k.fail(nil)
 		days, err := m.Since(ctx, 2)
 		if err != nil || fmt.Sprint(days) != fmt.Sprintf("[{%d 0 0 0} {%d 5 11 7}]", began-1, began) {
 			t.Errorf("%v, %v", days, err)

@@ -2,10 +2,15 @@ package tus
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ferry-server/ferry/internal/wire"
 )
 
 // A deadline is the read deadline of a connection.
@@ -49,7 +54,8 @@ func TestStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn := &deadline{}
 			n := 0
-			s := &stoppable{conn: conn}
+			spoilt := false
+			s := &stoppable{conn: conn, spoilt: func() { spoilt = true }}
 			s.Reader = &during{tc.body, func() {
 				if n++; n == tc.at {
 					s.stop()
@@ -64,6 +70,9 @@ func TestStop(t *testing.T) {
 			}
 			if !errors.Is(err, tc.err) {
 				t.Errorf("%v, not %v", err, tc.err)
+			}
+			if want := name == "as the last bytes come"; spoilt != want {
+				t.Errorf("the connection is spoilt: %t", spoilt)
 			}
 			if passed := !conn.at.IsZero(); passed != tc.passed {
 				t.Errorf("the deadline is %v", conn.at)
@@ -85,3 +94,33 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 type one struct{ io.Reader }
 
 func (o *one) Read(p []byte) (int, error) { return o.Reader.Read(p[:1]) }
+
+// A body that is stopped with its last byte spoils no later request: its connection is not
+// used again.
+func TestStopWithTheLastByte(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &stoppable{conn: http.NewResponseController(w), spoilt: func() { w.Header().Set("Connection", "close") }}
+		s.Reader = &during{wire.Paced(w, r), func() {
+			s.stop()
+			time.Sleep(5 * time.Millisecond) // so that the server sees the deadline
+		}}
+		b, err := io.ReadAll(s)
+		_, _ = fmt.Fprintf(w, "%s %v", b, err)
+	}))
+	defer server.Close()
+	for range 3 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, server.URL, strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || string(b) != "hello <nil>" || !res.Close {
+			t.Errorf("%q, %v; closed: %t", b, err, res.Close)
+		}
+	}
+}

@@ -1,14 +1,17 @@
 package tus_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -515,4 +518,27 @@ func FuzzHeaders(f *testing.F) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
+}
+
+// A client of the draft that was told where it goes on, and was cut then, goes on there.
+func TestCutAfterItWasToldWhere(t *testing.T) {
+	d := newDoor(t)
+	c, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+	d.must(err)
+	defer func() { _ = c.Close() }()
+	_, err = fmt.Fprintf(c, "POST /files HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\nUpload-Draft-Interop-Version: 6\r\nUpload-Complete: ?1\r\nContent-Length: 200000\r\n\r\n%s",
+		d.key, pattern(100_000))
+	d.must(err)
+	told, err := http.ReadResponse(bufio.NewReader(c), nil)
+	d.must(err)
+	at := told.Header.Get("Location")
+	if told.StatusCode != 104 || at == "" {
+		t.Fatalf("%s %v", told.Status, told.Header)
+	}
+	_ = c.Close()
+	time.Sleep(200 * time.Millisecond) // the request ends by itself, and not because we ask
+	a := d.send("HEAD", at, header{"Tus-Resumable", "", "Upload-Draft-Interop-Version", "6"}, nil)
+	if a.want(t, 204); a.Header.Get("Upload-Offset") == "0" {
+		t.Error("none of its bytes are there")
+	}
 }

@@ -81,7 +81,8 @@ func (h *Handler) create(r *request) error {
 	offset := int64(0)
 	if l.body || f.Size == 0 {
 		taken, now, err := h.take(r, f, 0, l, sum)
-		if err != nil && (!l.resumable || fault.KindOf(err) == fault.Invalid) {
+		cut := fault.Is(err, "incomplete_body") // the client may know by now where it goes on
+		if err != nil && (!l.resumable || fault.KindOf(err) == fault.Invalid && !cut) {
 			// Nobody will go on with it, so nothing was begun.
 			return errors.Join(err, h.Shares.Delete(context.WithoutCancel(r.Context()), f.Home.Owner, f.Home.ID))
 		}
@@ -158,14 +159,16 @@ func (h *Handler) append(r *request) error {
 
 // take has the body follow on the file's bytes, and completes the file with its last.
 func (h *Handler) take(r *request, f *upload.File, offset int64, l lengths, sum *sum) (*upload.File, int64, error) {
-	body := &stoppable{Reader: wire.Paced(r.w, r.Request), conn: http.NewResponseController(r.w)}
+	body := &stoppable{Reader: wire.Paced(r.w, r.Request), conn: http.NewResponseController(r.w), spoilt: func() { r.w.Header().Set("Connection", "close") }}
 	a := upload.Append{
 		Account: f.Home.Owner.Account, File: f.ID, Offset: offset, Length: r.ContentLength, Size: l.size, Body: body, Stop: body.stop,
 	}
 	if sum != nil {
 		a.Body, a.Verify = io.TeeReader(body, sum), sum.verify
 	}
-	f, now, err := h.Uploads.Append(r.Context(), a)
+	// A client that is gone is seen by its body. The context is of no use here: who stops
+	// the body with its last byte cancels it.
+	f, now, err := h.Uploads.Append(context.WithoutCancel(r.Context()), a)
 	if err != nil {
 		return f, now, err
 	}
@@ -203,6 +206,11 @@ type stoppable struct {
 	io.Reader
 	conn interface{ SetReadDeadline(time.Time) error }
 
+	// spoilt is called when the connection must not be used again: the server watches it
+	// from the body's last byte on, and a deadline that passes then cancels the contexts of
+	// this request and of all that come after it.
+	spoilt func()
+
 	mu      sync.Mutex // held while the deadline is set, so that none outlives its Read
 	reading bool
 	stopped bool
@@ -219,7 +227,8 @@ func (s *stoppable) Read(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	s.reading = false
 	switch {
-	case s.stopped && err == io.EOF: // too late: the deadline would cancel the handler's context
+	case s.stopped && err == io.EOF: // too late
+		s.spoilt()
 		_ = s.conn.SetReadDeadline(time.Time{})
 	case s.stopped && err != nil:
 		err = errStopped

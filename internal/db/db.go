@@ -152,6 +152,15 @@ func (d *DB) find(ctx context.Context, missing error, each func(scan) error, sql
 	return err
 }
 
+// latest reads the rows that read selects, up to n of those with a key less than before,
+// or with "" all, the greatest key first. The text ends before its where.
+func (d *DB) latest(ctx context.Context, row func(scan) error, read, before string, n int) error {
+	if before == "" {
+		return d.query(ctx, row, read+` order by key desc limit $1 + 0`, n)
+	}
+	return d.query(ctx, row, read+` where key < $1 order by key desc limit $2 + 0`, before, n)
+}
+
 // write runs change in a transaction: see engine.
 func (d *DB) write(ctx context.Context, change func(tx) error) error {
 	var called calling

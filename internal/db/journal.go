@@ -25,16 +25,10 @@ func (d *DB) EndEntry(ctx context.Context, key, outcome string) error {
 
 // Entries implements journal.Store.
 func (d *DB) Entries(ctx context.Context, before string, n int) (all []journal.Entry, err error) {
-	row := func(row scan) error {
+	err = d.latest(ctx, func(row scan) error {
 		all = append(all, journal.Entry{})
 		e := &all[len(all)-1]
 		return row(&e.Key, intoTime(&e.At), &e.By, &e.Do, &e.About, &e.Outcome)
-	}
-	const read = `select key, at, by_whom, act, about, outcome from journal `
-	if before == "" {
-		err = d.query(ctx, row, read+`order by key desc limit $1 + 0`, n)
-	} else {
-		err = d.query(ctx, row, read+`where key < $1 order by key desc limit $2 + 0`, before, n)
-	}
+	}, `select key, at, by_whom, act, about, outcome from journal`, before, n)
 	return all, err
 }

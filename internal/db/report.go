@@ -8,10 +8,13 @@ import (
 	"github.com/ferry-server/ferry/internal/share"
 )
 
-// AddReport implements report.Store. Two nodes that add at the same moment may both be
-// the last.
+// AddReport implements report.Store. Those who add at the same moment do so one after the
+// other, by the row of what they report.
 func (d *DB) AddReport(ctx context.Context, r *report.Report, most int) error {
 	return d.write(ctx, func(t tx) error {
+		if err := t.query(func(scan) error { return nil }, `select key from shares where key = $1`+t.lock(" for update"), r.Home); err != nil {
+			return err
+		}
 		n := 0
 		err := t.query(func(scan) error { n++; return nil },
 			`select key from reports where home = $1 and outcome = '' limit $2 + 0`, r.Home, most)
@@ -27,7 +30,7 @@ func (d *DB) AddReport(ctx context.Context, r *report.Report, most int) error {
 	})
 }
 
-const readReport = `select key, at, home, path, title, kind, text, sender, outcome from reports `
+const readReport = `select key, at, home, path, title, kind, text, sender, outcome from reports`
 
 func intoReport(row scan) (*report.Report, error) {
 	r := &report.Report{}
@@ -36,28 +39,21 @@ func intoReport(row scan) (*report.Report, error) {
 
 // Reports implements report.Store.
 func (d *DB) Reports(ctx context.Context, before string, n int) (all []*report.Report, err error) {
-	row := func(row scan) error {
+	err = d.latest(ctx, func(row scan) error {
 		r, err := intoReport(row)
 		all = append(all, r)
 		return err
-	}
-	if before == "" {
-		err = d.query(ctx, row, readReport+`order by key desc limit $1 + 0`, n)
-	} else {
-		err = d.query(ctx, row, readReport+`where key < $1 order by key desc limit $2 + 0`, before, n)
-	}
+	}, readReport, before, n)
 	return all, err
 }
 
 // Report implements report.Store.
 func (d *DB) Report(ctx context.Context, key string) (r *report.Report, err error) {
-	err = d.query(ctx, func(row scan) (err error) {
+	unknown := fault.New(fault.NotFound, "report_unknown", "no such report")
+	err = d.find(ctx, unknown, func(row scan) (err error) {
 		r, err = intoReport(row)
 		return err
-	}, readReport+`where key = $1`, key)
-	if err == nil && r == nil {
-		err = fault.New(fault.NotFound, "report_unknown", "no such report")
-	}
+	}, readReport+` where key = $1`, key)
 	return r, err
 }
 

@@ -2,6 +2,7 @@ package db
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/report"
@@ -43,6 +44,32 @@ func TestReports(t *testing.T) {
 		}
 		if _, err := w.Report(w.ctx, "unknown"); fault.CodeOf(err) != "report_unknown" {
 			t.Error(err)
+		}
+	})
+}
+
+// Who reports while another does so waits for them, and is refused if they were the last.
+func TestReportsAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		tr, _ := w.draft(w.acc)
+		w.must(w.CreateTransfer(w.ctx, tr, nil))
+		const most = 2
+		add := func() error {
+			return w.AddReport(w.ctx, &report.Report{Key: w.ids.Key(), At: now, Home: tr.Key, Kind: "other", Text: "no"}, most)
+		}
+		w.must(add())
+		second := make(chan error, 1)
+		w.must(w.write(w.ctx, func(tx tx) error {
+			if err := tx.query(func(scan) error { return nil }, `select key from shares where key = $1`+tx.lock(" for update"), tr.Key); err != nil {
+				return err
+			}
+			tx.exec(`insert into reports (key, at, home, path, title, kind, text, sender, outcome) values ($1, $2, $3, '', '', '', '', '', '')`, w.ids.Key(), now, tr.Key)
+			go func() { second <- add() }()
+			time.Sleep(100 * time.Millisecond)
+			return nil
+		}))
+		if err := <-second; fault.CodeOf(err) != "reported_enough" {
+			t.Errorf("a third of two: %v", err)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/plan"
 	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/words"
 )
 
 // Where who administers the installation sees to accounts, blocks and work that was given
@@ -116,7 +117,7 @@ func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.
 			continue // the installation's own, and the guests'
 		}
 		p.Users = append(p.Users, userRow{
-			ID: a.ID, Email: a.Email, Name: a.Name, Used: say.Size(a.Used), Plan: a.Plan, Admin: a.Admin,
+			ID: a.ID, Email: a.Email, Name: words.Shown(a.Name), Used: say.Size(a.Used), Plan: a.Plan, Admin: a.Admin,
 			Active: a.State == account.Active, Mine: a.ID == me.ID,
 		})
 	}
@@ -132,7 +133,7 @@ func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.
 			p.MoreBlocks = true
 			break
 		}
-		p.Blocks = append(p.Blocks, blockRow{b.Pattern, b.Reason})
+		p.Blocks = append(p.Blocks, blockRow{b.Pattern, words.Shown(b.Reason)})
 	}
 	dead, err := h.cfg.Dead.DeadJobs(ctx, pageOfMine+1)
 	if err != nil {
@@ -143,12 +144,10 @@ func (h *Handler) showAdmin(w http.ResponseWriter, r *http.Request, me *account.
 			p.MoreDead = true
 			break
 		}
-		p.Dead = append(p.Dead, deadRow{Kind: j.Kind, ID: j.ID, Cause: j.Cause, Attempts: j.Attempts})
+		p.Dead = append(p.Dead, deadRow{Kind: j.Kind, ID: j.ID, Cause: words.Shown(j.Cause), Attempts: j.Attempts})
 	}
-	status := http.StatusOK
-	if wrong != nil {
-		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
-	}
+	var status int
+	status, p.Wrong = h.refusal(r, wrong)
 	return h.show(w, r, status, "admin", p)
 }
 
@@ -193,14 +192,7 @@ func (h *Handler) changeAsAdmin(w http.ResponseWriter, r *http.Request, me *acco
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
 	err = h.administer(ctx, me, acts[do], about, act)
-	if shownInPlace(err) {
-		return h.showAdmin(w, r, me, err)
-	}
-	if err != nil {
-		return err
-	}
-	h.leadTo(w, AdminPath)
-	return nil
+	return h.changed(w, err, AdminPath, func() error { return h.showAdmin(w, r, me, err) })
 }
 
 // acts are what the forms of the page do, as the journal has it.

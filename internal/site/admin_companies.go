@@ -66,10 +66,8 @@ func (h *Handler) companiesPage(w http.ResponseWriter, r *http.Request, wrong er
 	if p.Plans, err = h.cfg.Senders.Plans.List(ctx); err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if wrong != nil {
-		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
-	}
+	var status int
+	status, p.Wrong = h.refusal(r, wrong)
 	return h.show(w, r, status, "companies", p)
 }
 
@@ -101,14 +99,7 @@ func (h *Handler) changeCompany(w http.ResponseWriter, r *http.Request, me *acco
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
-	if shownInPlace(err) {
-		return h.companiesPage(w, r, err)
-	}
-	if err != nil {
-		return err
-	}
-	h.leadTo(w, CompaniesPath)
-	return nil
+	return h.changed(w, err, CompaniesPath, func() error { return h.companiesPage(w, r, err) })
 }
 
 // companyNumbers reads what is no text: empty fields are none.

@@ -70,9 +70,9 @@ func (h *Handler) showContacts(w http.ResponseWriter, r *http.Request, me *accou
 			p.Contacts = append(p.Contacts, contactRow{ID: c.ID, Name: c.Name, Email: c.Email})
 		}
 	}
-	status := http.StatusOK
+	var status int
+	status, p.Wrong = h.refusal(r, wrong)
 	if wrong != nil {
-		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
 		p.Email, p.Name = r.PostForm.Get("email"), r.PostForm.Get("name")
 	}
 	return h.show(w, r, status, "contacts", p)
@@ -103,12 +103,5 @@ func (h *Handler) changeContacts(w http.ResponseWriter, r *http.Request, me *acc
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
-	if shownInPlace(err) {
-		return h.showContacts(w, r, me, err)
-	}
-	if err != nil {
-		return err
-	}
-	h.leadTo(w, ContactsPath)
-	return nil
+	return h.changed(w, err, ContactsPath, func() error { return h.showContacts(w, r, me, err) })
 }

@@ -153,10 +153,8 @@ func (h *Handler) showMyTransfer(w http.ResponseWriter, r *http.Request, me *acc
 	if err := h.fillMine(r, t, &p); err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if wrong != nil {
-		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
-	}
+	var status int
+	status, p.Wrong = h.refusal(r, wrong)
 	return h.show(w, r, status, "my-transfer", p)
 }
 
@@ -290,14 +288,32 @@ func (h *Handler) changeMine(w http.ResponseWriter, r *http.Request, me *account
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
-	if shownInPlace(err) {
-		return h.showMyTransfer(w, r, me, err)
+	if !shownInPlace(err) {
+		err = h.cfg.Misses.Count(ctx, err)
 	}
-	if err = h.cfg.Misses.Count(ctx, err); err != nil {
+	return h.changed(w, err, MinePath+"/"+url.PathEscape(string(tid)), func() error { return h.showMyTransfer(w, r, me, err) })
+}
+
+// changed ends the request of a form: it leads to the page that shows what has changed.
+// What its sender can mend is shown in place.
+func (h *Handler) changed(w http.ResponseWriter, err error, path string, inPlace func() error) error {
+	switch {
+	case shownInPlace(err):
+		return inPlace()
+	case err != nil:
 		return err
 	}
-	h.leadTo(w, MinePath+"/"+url.PathEscape(string(tid)))
+	h.leadTo(w, path)
 	return nil
+}
+
+// refusal gives the status of a page that shows why what a form asked for was not done, and
+// the words for it; of one that shows no such thing without an error.
+func (h *Handler) refusal(r *http.Request, wrong error) (status int, text string) {
+	if wrong == nil {
+		return http.StatusOK, ""
+	}
+	return statusOf(wrong), h.why(r, wrong)
 }
 
 // shownInPlace tells whether the sender of a form can mend what is wrong.

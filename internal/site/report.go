@@ -81,15 +81,13 @@ func (h *Handler) showReport(w http.ResponseWriter, r *http.Request, link string
 	}
 	say := h.say(r)
 	p := reportPage{frame: h.frame(r, say.Report.Title), Link: link, Of: h.titleFor(r, v)}
+	var status int
+	status, p.Wrong = h.refusal(r, wrong)
 	if wrong != nil {
-		p.Wrong, p.Text, p.From = h.why(r, wrong), r.PostForm.Get("text"), r.PostForm.Get("from")
+		p.Text, p.From = r.PostForm.Get("text"), r.PostForm.Get("from")
 	}
 	for _, k := range report.Kinds() {
 		p.Kinds = append(p.Kinds, kindChoice{k, say.Report.Kinds[string(k)], wrong != nil && r.PostForm.Get("kind") == string(k)})
-	}
-	status := http.StatusOK
-	if wrong != nil {
-		status = statusOf(wrong)
 	}
 	return h.show(w, r, status, "report", p)
 }
@@ -160,10 +158,8 @@ func (h *Handler) showReports(w http.ResponseWriter, r *http.Request, wrong erro
 			Block: one.Outcome != report.Blocked, Dismiss: one.Outcome != report.Dismissed,
 		})
 	}
-	status := http.StatusOK
-	if wrong != nil {
-		status, p.Wrong = statusOf(wrong), h.why(r, wrong)
-	}
+	var status int
+	status, p.Wrong = h.refusal(r, wrong)
 	return h.show(w, r, status, "reports", p)
 }
 
@@ -179,12 +175,5 @@ func (h *Handler) decideReport(w http.ResponseWriter, r *http.Request, me *accou
 	err = h.administer(r.Context(), me, act, form.Get("report"), func() error {
 		return h.cfg.Reports.Decide(r.Context(), form.Get("report"), outcome)
 	})
-	if shownInPlace(err) {
-		return h.showReports(w, r, err)
-	}
-	if err != nil {
-		return err
-	}
-	h.leadTo(w, ReportsPath)
-	return nil
+	return h.changed(w, err, ReportsPath, func() error { return h.showReports(w, r, err) })
 }

@@ -32,6 +32,20 @@ func Paced(w http.ResponseWriter, r *http.Request) io.Reader {
 	return &paced{body: r.Body, conn: http.NewResponseController(w)}
 }
 
+// Whole is Paced for who reads to the end and takes no part of a body: what fails is
+// CodeIncomplete, unless it says better.
+func Whole(w http.ResponseWriter, r *http.Request) io.Reader { return whole{Paced(w, r)} }
+
+type whole struct{ io.Reader }
+
+func (b whole) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if _, known := errors.AsType[*fault.Error](err); err == nil || err == io.EOF || known {
+		return n, err
+	}
+	return n, fault.Wrap(fault.Invalid, CodeIncomplete, err, "the body is incomplete")
+}
+
 // A deadliner is what a pace needs of http.ResponseController.
 type deadliner interface {
 	SetReadDeadline(time.Time) error

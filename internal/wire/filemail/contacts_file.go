@@ -1,7 +1,6 @@
 package filemail
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -68,7 +67,7 @@ func readContactsFile(c *call) (f contact.File, err error) {
 	if e := c.r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return f, fault.New(fault.Invalid, wire.CodeEncoding, "the content encoding of the body is not supported")
 	}
-	f = contact.File{Body: wholeBody{wire.Paced(c.w, c.r)}, Charset: c.in.line("charset", maxCharset)}
+	f = contact.File{Body: wire.Whole(c.w, c.r), Charset: c.in.line("charset", maxCharset)}
 	if err := c.in.err(); err != nil {
 		return f, err
 	}
@@ -93,17 +92,6 @@ func readContactsFile(c *call) (f contact.File, err error) {
 		f.Charset = declared
 	}
 	return f, nil
-}
-
-// A wholeBody is a body whose failures are the connection's, unless they say better.
-type wholeBody struct{ r io.Reader }
-
-func (b wholeBody) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if _, known := errors.AsType[*fault.Error](err); err == nil || err == io.EOF || known {
-		return n, err
-	}
-	return n, fault.Wrap(fault.Invalid, wire.CodeIncomplete, err, "the body is incomplete")
 }
 
 // exportContacts gives the whole book as CSV.

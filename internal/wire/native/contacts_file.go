@@ -2,7 +2,6 @@ package native
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -37,7 +36,7 @@ func (h *Handler) importContacts(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := contact.File{Body: wholeBody{wire.Paced(c.w, c.r)}}
+	f := contact.File{Body: wire.Whole(c.w, c.r)}
 	if _, parameters, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err == nil {
 		f.Charset = parameters["charset"]
 	}
@@ -50,17 +49,6 @@ func (h *Handler) importContacts(c *call) (any, error) {
 		b.Errors = append(b.Errors, importError{e.Line, e.Code, e.Msg})
 	}
 	return b, nil
-}
-
-// A wholeBody is a body whose failures are the connection's, unless they say better.
-type wholeBody struct{ r io.Reader }
-
-func (b wholeBody) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if _, known := errors.AsType[*fault.Error](err); err == nil || err == io.EOF || known {
-		return n, err
-	}
-	return n, fault.Wrap(fault.Invalid, wire.CodeIncomplete, err, "the body is incomplete")
 }
 
 // exportPiece is how much of a book goes out at once: less is refused as ever when the

@@ -10,7 +10,8 @@ type route struct {
 	operate func(*Handler, *request) error
 }
 
-// routes is the whole surface. All of it takes an API key that is to send.
+// routes is the whole surface. All of it takes an API key that is to send, and what fills a
+// file others too.
 func routes() []route {
 	return []route{
 		{"POST", "", false, (*Handler).create},

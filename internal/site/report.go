@@ -33,27 +33,16 @@ func (h *Handler) reportRoutes() []wire.Route {
 	}
 }
 
-// pageFinds are the pages of links, and how what each opens is found.
-func (h *Handler) pageFinds() map[string]find {
-	return map[string]find{
-		"/d/{id}": h.byPublicID, "/t/{track}": h.byTrack, "/to/{name}": h.byName, "/downloads/{id}/{hash}": h.byHash, "/board/{id}/latest": h.byBoard,
-	}
-}
-
 // visitOf finds what the page at a path of ours opens.
 func (h *Handler) visitOf(r *http.Request, path string) (*visit, error) {
-	finds := h.pageFinds()
-	routes := make([]wire.Route, 0, len(finds))
-	for pattern := range finds {
-		routes = append(routes, get(pattern, nobody))
-	}
 	at := r.Clone(r.Context())
 	at.Method, at.URL = http.MethodGet, &url.URL{Path: path}
-	m := wire.NewRouter(routes...).Match(at)
-	if m.Route == nil {
-		return nil, share.NotFound()
+	for _, s := range h.linkShapes() {
+		if wire.NewRouter(get(s.root+s.page, nobody)).Match(at).Route != nil {
+			return s.find(at)
+		}
 	}
-	return finds[m.Route.Pattern](at)
+	return nil, share.NotFound()
 }
 
 type reportPage struct {

@@ -128,6 +128,7 @@ func (h *Handler) routes() []wire.Route {
 		h.adminRoutes(),
 		h.reportRoutes(),
 		h.fixedRoutes(),
+		h.linkRoutes(),
 	)
 }
 
@@ -143,35 +144,42 @@ func (h *Handler) fixedRoutes() []wire.Route {
 
 		get("/setup/{token}", h.setupForm),
 		post("/setup/{token}", h.setup),
-
-		get("/d/{id}", h.page(h.byPublicID)),
-		post("/d/{id}", h.unlock(h.byPublicID)),
-		get("/d/{id}/file/{file}/{name}", h.file(h.byPublicID)),
-		get("/d/{id}/zip/{name}", h.zip(h.byPublicID)),
-		get("/d/{id}/view/{file}", h.view(h.byPublicID)),
-		get("/t/{track}", h.page(h.byTrack)),
-		post("/t/{track}", h.unlock(h.byTrack)),
-		get("/t/{track}/file/{file}/{name}", h.file(h.byTrack)),
-		get("/t/{track}/zip/{name}", h.zip(h.byTrack)),
-		get("/t/{track}/view/{file}", h.view(h.byTrack)),
-
-		get("/to/{name}", h.page(h.byName)),
-		post("/to/{name}", h.unlock(h.byName)),
-		get("/to/{name}/file/{file}/{filename}", h.file(h.byName)),
-		get("/to/{name}/zip/{zip}", h.zip(h.byName)),
-		get("/to/{name}/view/{file}", h.view(h.byName)),
-
-		get("/downloads/{id}/{hash}", h.page(h.byHash)),
-		post("/downloads/{id}/{hash}", h.unlock(h.byHash)),
 		get("/downloads/{id}/{recipient}/{hash}", nobody),
-		get("/downloads/{id}/{hash}/file/{file}/{name}", h.file(h.byHash)),
-		get("/downloads/{id}/{hash}/zip/{name}", h.zip(h.byHash)),
-		get("/downloads/{id}/{hash}/view/{file}", h.view(h.byHash)),
-		get("/board/{id}/latest", h.page(h.byBoard)),
-		get("/board/{id}/file/{file}/{name}", h.file(h.byBoard)),
-		get("/board/{id}/zip/{name}", h.zip(h.byBoard)),
-		get("/board/{id}/view/{file}", h.view(h.byBoard)),
 	}
+}
+
+// A linkShape is one in which people hold links: where it begins, what its page has behind
+// that, and how what it opens is found.
+type linkShape struct {
+	root, page string
+	find       find
+}
+
+func (h *Handler) linkShapes() []linkShape {
+	return []linkShape{
+		{"/d/{id}", "", h.byPublicID},
+		{"/t/{track}", "", h.byTrack},
+		{"/to/{name}", "", h.byName},
+		{"/downloads/{id}/{hash}", "", h.byHash},
+		{"/board/{id}", "/latest", h.byBoard},
+	}
+}
+
+// linkRoutes are what stands behind links: the page, files, everything as a zip, and files
+// to be looked at.
+func (h *Handler) linkRoutes() (all []wire.Route) {
+	for _, s := range h.linkShapes() {
+		all = append(all,
+			get(s.root+s.page, h.page(s.find)),
+			get(s.root+"/file/{file}/{filename}", h.file(s.find)),
+			get(s.root+"/zip/{zip}", h.zip(s.find)),
+			get(s.root+"/view/{file}", h.view(s.find)),
+		)
+		if s.page == "" { // a board has no password
+			all = append(all, post(s.root, h.unlock(s.find)))
+		}
+	}
+	return all
 }
 
 func get(pattern string, handle wire.HandlerFunc) wire.Route {

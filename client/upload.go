@@ -26,12 +26,6 @@ type Source struct {
 	// Check, if it is set, is asked before the transfer is opened for download whether
 	// the content is still what was sent.
 	Check func() error
-
-	// Stream, if it is set, is read once to its end, in place of Open, and Size says
-	// nothing. Only as many bytes are kept as are sent at once, so a transfer with a
-	// stream is not gone on with by another call: where an error is returned it has been
-	// deleted. It needs an API key.
-	Stream io.Reader
 }
 
 // Content is an open file.
@@ -107,12 +101,7 @@ func (c *Client) Upload(ctx context.Context, t NewTransfer, files []Source, o Up
 	u := &uploading{c: c, sources: files, progress: o.Progress}
 	news := make([]NewFile, len(files))
 	for i, f := range files {
-		news[i] = NewFile{Name: f.Name, Ref: strconv.Itoa(i)}
-		if f.Stream == nil {
-			news[i].Size = &f.Size
-		} else if c.key == "" {
-			return nil, errors.New("a stream is sent with an API key")
-		}
+		news[i] = NewFile{Name: f.Name, Size: &f.Size, Ref: strconv.Itoa(i)}
 	}
 	made, err := c.CreateTransfer(ctx, o.IdempotencyKey, t, news[:min(len(news), announceAtOnce)])
 	if err != nil {
@@ -136,9 +125,6 @@ func (c *Client) Upload(ctx context.Context, t NewTransfer, files []Source, o Up
 		u.files = append(u.files, more...)
 	}
 	if err := u.send(ctx); err != nil {
-		return made, err
-	}
-	if err := u.streams(ctx, made); err != nil {
 		return made, err
 	}
 	for _, f := range files {
@@ -185,9 +171,6 @@ func (u *uploading) send(ctx context.Context) error {
 			return fmt.Errorf("two files have the same name: %s", f.Name)
 		}
 		seen[f.ID] = true
-		if u.sources[i].Stream != nil {
-			continue // comes after those that are there
-		}
 		u.state.Done += f.Received
 		if f.State == "complete" {
 			u.state.Files++
@@ -199,7 +182,7 @@ func (u *uploading) send(ctx context.Context) error {
 	for round := 0; ; round++ {
 		var tasks []task
 		for i, f := range u.files {
-			if f.State == "complete" || u.sources[i].Stream != nil {
+			if f.State == "complete" {
 				continue
 			}
 			for _, gap := range f.Missing {
@@ -214,9 +197,6 @@ func (u *uploading) send(ctx context.Context) error {
 		again := false
 		for i := range u.files {
 			f := &u.files[i]
-			if u.sources[i].Stream != nil {
-				continue
-			}
 			if f.State != "complete" && len(f.Missing) >= 1000 {
 				now, err := u.c.GetFile(ctx, f.ID, u.key)
 				if err != nil {

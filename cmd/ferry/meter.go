@@ -19,7 +19,6 @@ type meter struct {
 	terminal bool
 	quiet    bool
 	size     int64
-	endless  bool // how much there is to send is not known
 
 	mu    sync.Mutex
 	began time.Time
@@ -40,7 +39,6 @@ func newMeter(out io.Writer, quiet bool) *meter {
 func (m *meter) total(sources []local) {
 	for _, s := range sources {
 		m.size += s.Size
-		m.endless = m.endless || s.Stream != nil
 	}
 }
 
@@ -57,7 +55,7 @@ func (m *meter) progress(p client.Progress) {
 	if m.began.IsZero() {
 		m.began, m.first = now, p.Done
 	}
-	if now.Sub(m.shown) < 100*time.Millisecond && (p.Done < m.size || m.endless) {
+	if now.Sub(m.shown) < 100*time.Millisecond && p.Done < m.size {
 		return
 	}
 	m.shown = now
@@ -68,15 +66,8 @@ func (m *meter) progress(p client.Progress) {
 	full := min(barWide, int(part*barWide))
 	line := fmt.Sprintf("[%s%s] %3d %%  %s of %s", strings.Repeat("=", full), strings.Repeat(" ", barWide-full),
 		min(100, int(part*100)), words.Size(p.Done), words.Size(m.size))
-	if m.endless {
-		line = words.Size(p.Done)
-	}
 	if since := now.Sub(m.began).Seconds(); since > 1 && p.Done > m.first {
 		speed := float64(p.Done-m.first) / since
-		if m.endless {
-			m.line(fmt.Sprintf("%s  %s/s", line, words.Size(int64(speed))))
-			return
-		}
 		left := time.Duration(float64(m.size-p.Done) / speed * float64(time.Second))
 		line += fmt.Sprintf("  %s/s  %s left", words.Size(int64(speed)), left.Round(time.Second))
 	}

@@ -75,7 +75,7 @@ func (r *remote) dial(server string, show *meter) (*client.Client, error) {
 
 type sendCommand struct {
 	remote
-	Files     []string `arg:"" name:"file" help:"Files and folders; - is standard input, which is sent while it is read and cannot be gone on with."`
+	Files     []string `arg:"" name:"file" help:"Files and folders; - is standard input."`
 	To        []string `help:"Write to this address; again for more." placeholder:"ADDRESS" sep:","`
 	Title     string   `help:"What recipients see it as."`
 	Message   string   `help:"A message to recipients."`
@@ -108,10 +108,7 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 		Title: c.Title, Message: c.Message, To: c.To, Password: c.Password, Days: days, MaxDownloads: c.Downloads, Name: c.Name,
 		Live: c.Live,
 	}
-	state := &sending{key: rand.Text() + rand.Text()}
-	if !slices.ContainsFunc(sources, func(l local) bool { return l.Stream != nil }) { // else nobody can go on with it
-		state, err = openSending(p, cl.Server(), c.Key, t, sources)
-	}
+	state, err := openSending(p, cl.Server(), c.Key, t, sources)
 	if err != nil {
 		return err
 	}
@@ -216,17 +213,9 @@ func (c *sendCommand) sources(stdin io.Reader) (all []local, tidy func(), err er
 		return nil
 	}
 	for _, arg := range c.Files {
-		if arg == "-" && c.Key != "" {
-			if names[c.As] {
-				return nil, tidy, fmt.Errorf("two files would be called %s", c.As)
-			}
-			names[c.As] = true
-			all = append(all, local{Source: client.Source{Name: c.As, Stream: stdin}})
-			continue
-		}
 		if arg == "-" {
-			// Who has no key may not send what has no known length: it is kept in a file
-			// meanwhile.
+			// How long it is must be known before it is sent, and a part that is cut is
+			// sent again: it is kept in a file meanwhile.
 			file, err := spool(stdin)
 			if err != nil {
 				return nil, tidy, err

@@ -262,10 +262,6 @@ type FileForm struct {
 	Chunk int64 // their length, if there are several
 	Size  int64 // of the whole, or upload.Unknown
 
-	// Unplanned lets the bytes come one behind the other, until their end is said: of a
-	// file of unknown size and no parts.
-	Unplanned bool
-
 	// MD5 of the whole, where there are several parts. Of one that is all, it goes
 	// with the part.
 	MD5 *[md5.Size]byte
@@ -280,13 +276,8 @@ func (f *FileForm) plan() error {
 	if f.Count < 0 || f.Count > maxCount {
 		w.add("chunks", "file_plan", "must be between 1 and %d", maxCount)
 	}
-	if f.Unplanned && (f.Count != 0 || f.Chunk != 0 || f.Size != upload.Unknown) {
-		w.add("chunks", "file_plan", "must not be said of a file without parts")
-	}
-	if !f.Unplanned {
-		f.Count = max(f.Count, 1)
-	}
-	if f.Count <= 1 {
+	f.Count = max(f.Count, 1)
+	if f.Count == 1 {
 		f.Chunk = max(f.Chunk, 0) // nobody need say it
 	}
 	switch {

@@ -226,11 +226,15 @@ func TestNativeLife(t *testing.T) {
 	if a := n.call("PUT", "/files/"+tr.Uploads[2].ID+"/parts/1", []byte("x")); a.code() != "file_plan" {
 		t.Errorf("a part of a file of unknown size: %d %s", a.status, a.body)
 	}
-	res, err := http.DefaultClient.Do(appendTo(t, tr.Uploads[2].UploadURL, "known now", n.header.Get("X-Api-Key")))
-	if err != nil || res.StatusCode != http.StatusNoContent {
-		t.Fatalf("upload_url: %v %v", res, err)
+	for _, r := range []*http.Request{ // by the transfer's key, as a guest would
+		appendTo(t, tr.Uploads[2].UploadURL, 0, "known ", false, tr.Key), appendTo(t, tr.Uploads[2].UploadURL, 6, "now", true, tr.Key),
+	} {
+		res, err := http.DefaultClient.Do(r)
+		if err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatalf("upload_url: %v %v", res, err)
+		}
+		_ = res.Body.Close()
 	}
-	_ = res.Body.Close()
 
 	n.must("POST", "/transfers/"+tr.ID+"/finalize", nil, &tr)
 	n.must("POST", "/transfers/"+tr.ID+"/finalize", nil, &tr)
@@ -308,16 +312,16 @@ func TestNativeLife(t *testing.T) {
 	}
 }
 
-// appendTo appends bytes to a file whose size becomes known by them.
-func appendTo(t *testing.T, url, body, key string) *http.Request {
+// appendTo appends bytes to a file, whose size becomes known by the last ones.
+func appendTo(t *testing.T, url string, offset int, body string, last bool, key string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("X-Api-Key", key)
-	r.Header.Set("Upload-Offset", "0")
-	r.Header.Set("Upload-Complete", "?1")
+	r.Header.Set("Ferry-Transfer-Key", key)
+	r.Header.Set("Upload-Offset", fmt.Sprint(offset))
+	r.Header.Set("Upload-Complete", map[bool]string{true: "?1", false: "?0"}[last])
 	r.Header.Set("Content-Type", "application/partial-upload")
 	return r
 }

@@ -539,6 +539,53 @@ func TestPlansThatDoNotFit(t *testing.T) {
 	}
 }
 
+// A file that nobody can plan takes bytes as they come, pays for them as they come, and
+// is complete when its sender sees the end.
+func TestAFileWithoutAPlan(t *testing.T) {
+	onBothDesks(t, func(t *testing.T, d *desk) {
+		tr, err := d.HandIn(d.ctx, account.Owner{Account: d.alice}, transfer.Form{ID: "limited"}, transfer.Rules{DefaultDays: 7, MaxSize: 7})
+		d.must(err)
+		form := transfer.FileForm{ID: "log", Name: "log", Loose: true, Size: 5, Count: 9}
+		f, err := d.OpenFile(d.ctx, tr.ID, d.Key(tr), form)
+		d.must(err)
+		more := func(at int64, text string, size int64) (*upload.File, int64, error) {
+			return d.uploads.Append(d.ctx, upload.Append{
+				Account: d.alice, File: f.ID, Offset: at, Length: int64(len(text)), Size: size, Body: strings.NewReader(text),
+			})
+		}
+		_, _, err = more(0, "01234", upload.Unknown)
+		d.must(err)
+		_, _, err = more(5, "567", upload.Unknown)
+		d.fails(err, "part_too_large")
+		if n := d.used(d.alice); n != 5 {
+			t.Errorf("%d bytes are paid for", n)
+		}
+		again, err := d.OpenFile(d.ctx, tr.ID, d.Key(tr), form)
+		d.must(err)
+		if again.ID != f.ID || again.Got != 5 {
+			t.Errorf("begun again: %+v", again)
+		}
+		_, err = d.OpenFile(d.ctx, tr.ID, d.Key(tr), transfer.FileForm{ID: "x", Name: "log", Count: 1, Size: 7})
+		d.fails(err, "file_plan")
+		_, err = d.OpenFile(d.ctx, tr.ID, d.Key(tr), transfer.FileForm{ID: "x", Name: "../log", Loose: true})
+		d.fails(err, "name_invalid")
+		f, end, err := more(5, "67", 7)
+		d.must(err)
+		if end != 7 || f.Size != 7 {
+			t.Errorf("%d of %d bytes", end, f.Size)
+		}
+		_, err = d.Complete(d.ctx, tr.ID, d.Key(tr))
+		d.fails(err, "file_incomplete")
+		_, err = d.uploads.Complete(d.ctx, f.ID, upload.CompleteOptions{})
+		d.must(err)
+		_, err = d.Complete(d.ctx, tr.ID, d.Key(tr))
+		d.must(err)
+		if n := d.used(d.alice); n != 7 {
+			t.Errorf("%d bytes are paid for", n)
+		}
+	})
+}
+
 func TestATransferHasALimitOfItsOwn(t *testing.T) {
 	onBothDesks(t, func(t *testing.T, d *desk) {
 		tr, err := d.HandIn(d.ctx, account.Owner{Account: d.alice}, transfer.Form{ID: "limited"}, transfer.Rules{DefaultDays: 7, MaxSize: 2500})

@@ -262,6 +262,11 @@ type FileForm struct {
 	Chunk int64 // their length, if there are several
 	Size  int64 // of the whole, or upload.Unknown
 
+	// Loose is set of a file that nobody can plan: its bytes come one after the other
+	// (upload.Append), and who sends it sees the end when it is there. Count, Chunk and
+	// Size say nothing then.
+	Loose bool
+
 	// MD5 of the whole, where there are several parts. Of one that is all, it goes
 	// with the part.
 	MD5 *[md5.Size]byte
@@ -273,6 +278,13 @@ const maxCount = 1 << 20
 // plan checks what the client says of parts and size.
 func (f *FileForm) plan() error {
 	var w wrong
+	if f.Loose {
+		f.Count, f.Chunk, f.Size = 0, 0, upload.Unknown
+		if !validName(f.Name) {
+			w.add("thefilename", "name_invalid", "must be a file's name")
+		}
+		return w.err()
+	}
 	if f.Count < 0 || f.Count > maxCount {
 		w.add("chunks", "file_plan", "must be between 1 and %d", maxCount)
 	}
@@ -394,6 +406,13 @@ func (d *Desk) addFile(ctx context.Context, tid share.ID, key account.Secret, fo
 // fits refuses a request that says something else of the file than the first did.
 func (f *FileForm) fits(there *upload.File) error {
 	var w wrong
+	switch {
+	case f.Loose: // whatever was begun is gone on with
+		return nil
+	case there.Count == 0:
+		w.add("chunks", "file_plan", "the file was begun without a plan")
+		return w.err()
+	}
 	if f.Count != there.Count {
 		w.add("chunks", "file_plan", "the file was begun with %d chunks", there.Count)
 	}

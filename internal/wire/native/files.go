@@ -76,7 +76,7 @@ func (h *Handler) announce(c *call, t *transfer.Transfer, files []newFile) ([]fi
 	key := h.Desk.Key(t)
 	out := make([]fileBody, 0, len(files))
 	for i, f := range files {
-		form := transfer.FileForm{ID: upload.ID(h.IDs.Text(id.Base62, idLen)), Name: f.Name, Size: upload.Unknown}
+		form := transfer.FileForm{ID: upload.ID(h.IDs.Text(id.Base62, idLen)), Name: f.Name, Loose: f.Size == nil}
 		if len(f.Ref) > 200 {
 			return nil, invalid(fmt.Sprintf("files[%d].ref", i), "too_long", "must have at most 200 characters")
 		}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -187,6 +188,62 @@ func (c *Client) PutPart(ctx context.Context, key, file string, number int, part
 		method: "PUT", path: root + "/files/" + url.PathEscape(file) + "/parts/" + strconv.Itoa(number), header: h,
 	}, part)
 }
+
+// resumable is the version of tus that Append speaks.
+const resumable = "1.0.0"
+
+func (c *Client) appendHeader(key string) http.Header {
+	h := c.auth(key)
+	h.Set("Tus-Resumable", resumable)
+	return h
+}
+
+// Append sends bytes that follow on those a file has, with their CRC-32: the way for a
+// file that was announced without its size. That becomes known with the last ones, and
+// completes the file: size is -1 before. When it returns nil, the part is on the server's
+// stable storage. The part is read twice. A failure that may pass is not tried again
+// here: who asks Offset first does not send twice what has arrived.
+func (c *Client) Append(ctx context.Context, key, file string, offset int64, part *io.SectionReader, size int64) error {
+	sum := crc32.NewIEEE()
+	if n, err := io.Copy(sum, part); err != nil || n != part.Size() {
+		return shortFile(err)
+	}
+	h := c.appendHeader(key)
+	h.Set("Content-Type", "application/offset+octet-stream")
+	h.Set("Upload-Offset", strconv.FormatInt(offset, 10))
+	h.Set("Upload-Checksum", "crc32 "+base64.StdEncoding.EncodeToString(sum.Sum(nil)))
+	if size >= 0 {
+		h.Set("Upload-Length", strconv.FormatInt(size, 10))
+	}
+	return c.send(ctx, call{method: "PATCH", path: appendPath(file), header: h}, part)
+}
+
+// Offset asks how many bytes of a file have arrived that nothing is missing before, and
+// whether it is complete. An Append that is under way is ended by it.
+func (c *Client) Offset(ctx context.Context, key, file string) (offset int64, complete bool, err error) {
+	err = c.again(ctx, nil, func(ctx context.Context) error {
+		offset, complete, err = c.offsetOnce(ctx, key, file)
+		return err
+	})
+	return offset, complete, err
+}
+
+func (c *Client) offsetOnce(ctx context.Context, key, file string) (offset int64, complete bool, err error) {
+	ctx, w := watch(ctx)
+	defer w.stop()
+	res, err := c.once(ctx, call{method: "HEAD", path: appendPath(file), header: c.appendHeader(key)})
+	if err != nil {
+		return 0, false, err
+	}
+	_ = res.Body.Close()
+	offset, err = strconv.ParseInt(res.Header.Get("Upload-Offset"), 10, 64)
+	if err != nil {
+		return 0, false, fmt.Errorf("%s is not the address of a Ferry server: %w", c.server, err)
+	}
+	return offset, res.Header.Get("Upload-Complete") == "?1", nil
+}
+
+func appendPath(file string) string { return "/files/" + url.PathEscape(file) }
 
 func shortFile(err error) error {
 	if err == nil || err == io.EOF {

@@ -4,6 +4,7 @@
 // Upload makes a transfer of files and fills it; Open shows what a link opens, and Save
 // fetches it to a directory. Both may be killed at any moment and called again: what the
 // server has acknowledged is not sent again, and what has arrived is not fetched again.
+// What comes from a pipe is sent as it comes, and goes on over anything but that.
 // Below them is one method for each call of the API (see api.go), whose contract every
 // server tells at /ferry/v1/openapi.json. The package stands alone: it imports nothing
 // of Ferry's.
@@ -133,7 +134,7 @@ func IsCode(err error, code string) bool {
 func Temporary(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok {
 		switch e.Status {
-		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusTooEarly, http.StatusInternalServerError,
+		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusTooEarly, http.StatusLocked, http.StatusInternalServerError,
 			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			return true
 		}

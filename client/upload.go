@@ -18,7 +18,13 @@ var errChanged = errors.New("the file changed while it was sent")
 // A Source is a file to send.
 type Source struct {
 	Name string // as recipients see it, with slashes between folders
-	Size int64  // bytes
+	Size int64  // bytes; of a Stream it is not known
+
+	// Stream, if it is set, is content that can be read once, such as a pipe. It is sent
+	// while it is read, in parts that are kept until they are acknowledged; its end is
+	// io.EOF. Size, Open and Check are not used then. A Read that waits when the upload
+	// fails is left behind until it returns.
+	Stream io.Reader
 
 	// Open opens the content, which has Size bytes. It is called for each part, by
 	// several goroutines at once.
@@ -93,7 +99,9 @@ const announceAtOnce = 1000
 // are given. If an error is returned after the transfer was made, it is returned, too.
 //
 // Bytes that the server has acknowledged are not sent again, neither after a cut
-// connection nor by a later call with the same idempotency key.
+// connection nor by a later call with the same idempotency key. Where a source is a
+// Stream nothing can be gone on with later: whatever fails, the reading of it too, takes
+// the transfer back, so that nobody is given a part of it for the whole.
 func (c *Client) Upload(ctx context.Context, t NewTransfer, files []Source, o UploadOptions) (*Transfer, error) {
 	if len(files) == 0 {
 		return nil, errors.New("there is nothing to send")
@@ -102,6 +110,9 @@ func (c *Client) Upload(ctx context.Context, t NewTransfer, files []Source, o Up
 	news := make([]NewFile, len(files))
 	for i, f := range files {
 		news[i] = NewFile{Name: f.Name, Size: &f.Size, Ref: strconv.Itoa(i)}
+		if f.Stream != nil {
+			news[i].Size = nil
+		}
 	}
 	made, err := c.CreateTransfer(ctx, o.IdempotencyKey, t, news[:min(len(news), announceAtOnce)])
 	if err != nil {
@@ -114,32 +125,44 @@ func (c *Client) Upload(ctx context.Context, t NewTransfer, files []Source, o Up
 		return made, nil // a former call has been killed after its last step
 	}
 	u.key, u.files = made.Key, made.Uploads
-	for len(u.files) < len(news) {
-		more, err := c.AddFiles(ctx, made.ID, made.Key, news[len(u.files):min(len(news), len(u.files)+announceAtOnce)])
-		if err != nil {
-			return made, err
-		}
-		if len(more) == 0 {
-			return made, errors.New("the server did not take all files")
-		}
-		u.files = append(u.files, more...)
-	}
-	if err := u.send(ctx); err != nil {
-		return made, err
-	}
-	for _, f := range files {
-		if f.Check != nil {
-			if err := f.Check(); err != nil {
-				return made, err
-			}
-		}
-	}
-	ready, err := c.Finalize(ctx, made.ID, made.Key)
+	ready, err := u.fill(ctx, made, news)
 	if err != nil {
+		if u.streams() {
+			u.takeBack(ctx, made)
+		}
 		return made, err
 	}
 	ready.Key = made.Key
 	return ready, nil
+}
+
+// fill announces the files that the transfer was not made with, sends all, and opens it.
+func (u *uploading) fill(ctx context.Context, made *Transfer, news []NewFile) (*Transfer, error) {
+	c := u.c
+	for len(u.files) < len(news) {
+		more, err := c.AddFiles(ctx, made.ID, made.Key, news[len(u.files):min(len(news), len(u.files)+announceAtOnce)])
+		if err != nil {
+			return nil, err
+		}
+		if len(more) == 0 {
+			return nil, errors.New("the server did not take all files")
+		}
+		u.files = append(u.files, more...)
+	}
+	if err := u.begin(); err != nil {
+		return nil, err
+	}
+	if err := u.sendAll(ctx); err != nil {
+		return nil, err
+	}
+	for _, f := range u.sources {
+		if f.Check != nil && f.Stream == nil {
+			if err := f.Check(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c.Finalize(ctx, made.ID, made.Key)
 }
 
 // An uploading is one call of Upload.
@@ -161,9 +184,8 @@ func (u *uploading) count() int64 { return u.acked.Load() }
 // A task is one part to send.
 type task struct{ file, number int }
 
-// send sends what is missing. The server tells only so many gaps of a file at once, so
-// it is asked again until there are none.
-func (u *uploading) send(ctx context.Context) error {
+// begin counts what the server has already.
+func (u *uploading) begin() error {
 	u.left = make([]int, len(u.files))
 	seen := map[string]bool{}
 	for i, f := range u.files {
@@ -179,10 +201,38 @@ func (u *uploading) send(ctx context.Context) error {
 		u.left[i] = missing(f)
 	}
 	u.report("")
+	return nil
+}
+
+// sendAll sends files and streams at the same time, until one fails.
+func (u *uploading) sendAll(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	for i, s := range u.sources {
+		if s.Stream == nil {
+			continue
+		}
+		all.Go(func() {
+			if err := u.stream(ctx, i); err != nil {
+				cancel(fmt.Errorf("%s: %w", s.Name, err))
+			}
+		})
+	}
+	if err := u.send(ctx); err != nil {
+		cancel(err)
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// send sends what is missing of files. The server tells only so many gaps of one at
+// once, so it is asked again until there are none.
+func (u *uploading) send(ctx context.Context) error {
 	for round := 0; ; round++ {
 		var tasks []task
 		for i, f := range u.files {
-			if f.State == "complete" {
+			if f.State == "complete" || u.sources[i].Stream != nil {
 				continue
 			}
 			for _, gap := range f.Missing {
@@ -197,6 +247,9 @@ func (u *uploading) send(ctx context.Context) error {
 		again := false
 		for i := range u.files {
 			f := &u.files[i]
+			if u.sources[i].Stream != nil {
+				continue
+			}
 			if f.State != "complete" && len(f.Missing) >= 1000 {
 				now, err := u.c.GetFile(ctx, f.ID, u.key)
 				if err != nil {
@@ -261,7 +314,11 @@ func (u *uploading) sendPart(ctx context.Context, i, number int) error {
 		return u.c.PutPart(ctx, u.key, f.ID, number, io.NewSectionReader(content, start, size))
 	})
 	if err == nil {
-		u.arrived(i, size)
+		u.mu.Lock()
+		u.left[i]--
+		whole := u.left[i] == 0
+		u.mu.Unlock()
+		u.arrived(i, size, whole)
 	}
 	return err
 }
@@ -278,13 +335,13 @@ func lacks(f *File, number int) bool {
 	return len(f.Missing) >= 1000 && number > f.Missing[len(f.Missing)-1][1] // it was not told
 }
 
-// arrived counts acknowledged bytes.
-func (u *uploading) arrived(i int, n int64) {
+// arrived counts acknowledged bytes, which may be the last ones of their file.
+func (u *uploading) arrived(i int, n int64, whole bool) {
 	u.acked.Add(1)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.state.Done += n
-	if u.left[i]--; u.left[i] == 0 {
+	if whole {
 		u.state.Files++
 	}
 	u.state.Name = u.sources[i].Name

@@ -20,6 +20,11 @@ func (*manCommand) Run(_ context.Context, p *program) error {
 	out.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- send large files to people from your own server\n.SH SYNOPSIS\n.B ferry\n.I command\n[flags]\n.SH COMMANDS\n")
 	for _, c := range leaves(model.Node) {
 		fmt.Fprintf(out, ".SS %s\n%s\n", roff(c.usage), roff(c.node.Help))
+		for _, a := range c.node.Positional {
+			if a.Help != "" {
+				fmt.Fprintf(out, ".TP\n.I %s\n%s\n", roff(a.Name), roff(a.Help))
+			}
+		}
 		for _, f := range c.flags() {
 			fmt.Fprintf(out, ".TP\n.B %s\n%s\n", roff(f.String()), roff(helpWithDefault(f.Value)))
 		}

@@ -19,6 +19,7 @@ type meter struct {
 	terminal bool
 	quiet    bool
 	size     int64
+	open     bool // size is not all: there is more that nobody knows the size of
 
 	mu    sync.Mutex
 	began time.Time
@@ -39,6 +40,7 @@ func newMeter(out io.Writer, quiet bool) *meter {
 func (m *meter) total(sources []local) {
 	for _, s := range sources {
 		m.size += s.Size
+		m.open = m.open || s.Stream != nil
 	}
 }
 
@@ -55,7 +57,7 @@ func (m *meter) progress(p client.Progress) {
 	if m.began.IsZero() {
 		m.began, m.first = now, p.Done
 	}
-	if now.Sub(m.shown) < 100*time.Millisecond && p.Done < m.size {
+	if now.Sub(m.shown) < 100*time.Millisecond && (m.open || p.Done < m.size) {
 		return
 	}
 	m.shown = now
@@ -66,8 +68,15 @@ func (m *meter) progress(p client.Progress) {
 	full := min(barWide, int(part*barWide))
 	line := fmt.Sprintf("[%s%s] %3d %%  %s of %s", strings.Repeat("=", full), strings.Repeat(" ", barWide-full),
 		min(100, int(part*100)), words.Size(p.Done), words.Size(m.size))
+	if m.open {
+		line = words.Size(p.Done)
+	}
 	if since := now.Sub(m.began).Seconds(); since > 1 && p.Done > m.first {
 		speed := float64(p.Done-m.first) / since
+		if m.open {
+			m.line(line + fmt.Sprintf("  %s/s", words.Size(int64(speed))))
+			return
+		}
 		left := time.Duration(float64(m.size-p.Done) / speed * float64(time.Second))
 		line += fmt.Sprintf("  %s/s  %s left", words.Size(int64(speed)), left.Round(time.Second))
 	}

@@ -75,7 +75,7 @@ func (r *remote) dial(server string, show *meter) (*client.Client, error) {
 
 type sendCommand struct {
 	remote
-	Files     []string `arg:"" name:"file" help:"Files and folders; - is standard input."`
+	Files     []string `arg:"" name:"file" help:"Files and folders; - is standard input: it is sent as it comes, and a send that was killed cannot go on with it."`
 	To        []string `help:"Write to this address; again for more." placeholder:"ADDRESS" sep:","`
 	Title     string   `help:"What recipients see it as."`
 	Message   string   `help:"A message to recipients."`
@@ -83,7 +83,7 @@ type sendCommand struct {
 	Expires   string   `help:"How long it can be fetched: 12d, 2w, never. Else as your plan says." placeholder:"TIME"`
 	Downloads int      `help:"How often it can be fetched; 0: no limit." default:"0"`
 	Name      string   `help:"A name of your choice for the link."`
-	Live      bool     `help:"Let people begin to fetch while it is sent; print the link at once."`
+	Live      bool     `help:"Let people begin to fetch while it is sent; print the link at once. Standard input can be fetched when it has ended."`
 	As        string   `help:"What standard input is called." default:"stdin"`
 }
 
@@ -99,8 +99,7 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return &usageError{[]string{"--expires: " + err.Error()}}
 	}
-	sources, tidy, err := c.sources(os.Stdin)
-	defer tidy()
+	sources, err := c.sources(os.Stdin)
 	if err != nil {
 		return err
 	}
@@ -178,7 +177,12 @@ func parseDays(s string) (*int, error) {
 // A local is a file to send, and what it is known again by.
 type local struct {
 	client.Source
-	seen string // path, size and time
+	seen string // path, size and time; nothing of standard input, which is never the same
+}
+
+// streams tells whether something comes from standard input.
+func streams(all []local) bool {
+	return slices.ContainsFunc(all, func(l local) bool { return l.Stream != nil })
 }
 
 func plain(all []local) (out []client.Source) {
@@ -188,19 +192,24 @@ func plain(all []local) (out []client.Source) {
 	return out
 }
 
-// sources finds what to send. Tidy removes what was made for it.
-func (c *sendCommand) sources(stdin io.Reader) (all []local, tidy func(), err error) {
-	tidy = func() {}
+// sources finds what to send.
+func (c *sendCommand) sources(stdin io.Reader) (all []local, err error) {
 	names := map[string]bool{}
+	take := func(name string) error {
+		if names[name] {
+			return fmt.Errorf("two files would be called %s", name)
+		}
+		names[name] = true
+		return nil
+	}
 	add := func(at, name string) error {
 		s, err := client.FileSource(at, name)
 		if err != nil {
 			return err
 		}
-		if names[name] {
-			return fmt.Errorf("two files would be called %s", name)
+		if err := take(name); err != nil {
+			return err
 		}
-		names[name] = true
 		abs, err := filepath.Abs(at)
 		if err != nil {
 			return err
@@ -214,30 +223,23 @@ func (c *sendCommand) sources(stdin io.Reader) (all []local, tidy func(), err er
 	}
 	for _, arg := range c.Files {
 		if arg == "-" {
-			// How long it is must be known before it is sent, and a part that is cut is
-			// sent again: it is kept in a file meanwhile.
-			file, err := spool(stdin)
-			if err != nil {
-				return nil, tidy, err
+			if err := take(c.As); err != nil {
+				return nil, err
 			}
-			before := tidy
-			tidy = func() { _ = os.Remove(file); before() }
-			if err := add(file, c.As); err != nil {
-				return nil, tidy, err
-			}
+			all = append(all, local{Source: client.Source{Name: c.As, Stream: stdin}})
 			continue
 		}
 		info, err := os.Stat(arg)
 		if err != nil {
-			return nil, tidy, err
+			return nil, err
 		}
 		abs, err := filepath.Abs(arg) // of "." too
 		if err != nil {
-			return nil, tidy, err
+			return nil, err
 		}
 		if !info.IsDir() {
 			if err := add(arg, filepath.Base(abs)); err != nil {
-				return nil, tidy, err
+				return nil, err
 			}
 			continue
 		}
@@ -255,28 +257,13 @@ func (c *sendCommand) sources(stdin io.Reader) (all []local, tidy func(), err er
 			return add(at, path.Join(filepath.Base(abs), filepath.ToSlash(rel)))
 		})
 		if err != nil {
-			return nil, tidy, err
+			return nil, err
 		}
 	}
 	if len(all) == 0 {
-		return nil, tidy, errors.New("there are no files to send")
+		return nil, errors.New("there are no files to send")
 	}
-	return all, tidy, nil
-}
-
-func spool(in io.Reader) (name string, err error) {
-	f, err := os.CreateTemp("", "ferry-send-*")
-	if err != nil {
-		return "", err
-	}
-	if _, err = io.Copy(f, in); err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		_ = f.Close()
-		_ = os.Remove(f.Name())
-	}
-	return f.Name(), err
+	return all, nil
 }
 
 // A sending is one that the same command goes on with after it was killed: a file with a
@@ -293,8 +280,8 @@ func openSending(p *program, server, key string, t client.NewTransfer, sources [
 		}
 	}
 	s := &sending{key: rand.Text() + rand.Text()}
-	if home == "" {
-		return s, nil // nowhere to remember it: it is not gone on with
+	if home == "" || streams(sources) {
+		return s, nil // nowhere to remember it, or nothing to go on with
 	}
 	what, err := json.Marshal(t)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -55,6 +56,44 @@ func TestTerminalPipe(t *testing.T) {
 	ferry(nil, got, "get", strings.TrimSpace(link.String()), "-o", "-")
 	if a, b := fmt.Sprintf("%x", sent.Sum(nil)), fmt.Sprintf("%x", got.Sum(nil)); a != b {
 		t.Errorf("%s has come back as %s", a, b)
+	}
+}
+
+// Who interrupts a send of a pipe leaves nothing behind, neither a transfer that could be
+// taken for whole nor one that holds the sender's storage.
+func TestTerminalPipeInterrupted(t *testing.T) {
+	t.Parallel()
+	node := testenv.StartFerry(t)
+	n := newNative(t, node.URL, "X-Api-Key", node.Key())
+	var all struct{ Items []nativeTransfer }
+	for _, with := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		cmd := exec.CommandContext(t.Context(), testenv.FerryBinary(t), "send", "-")
+		cmd.Env = append(testenv.Environment(), "FERRY_SERVER="+node.URL, "FERRY_KEY="+n.header.Get("X-Api-Key"))
+		pipe, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipe.Close() // a pipe that says nothing more
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pipe.Write(make([]byte, 10<<20)); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(30 * time.Second); len(all.Items) == 0; time.Sleep(5 * time.Millisecond) {
+			if n.must("GET", "/transfers", nil, &all); time.Now().After(deadline) {
+				t.Fatal("there is no transfer")
+			}
+		}
+		if err := cmd.Process.Signal(with); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Errorf("%s: it ended well", with)
+		}
+		if n.must("GET", "/transfers", nil, &all); len(all.Items) > 0 {
+			t.Errorf("%s: %+v is left", with, all.Items)
+		}
 	}
 }
 

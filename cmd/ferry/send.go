@@ -13,11 +13,13 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ferry-server/ferry/client"
 )
@@ -106,6 +108,12 @@ func (c *sendCommand) Run(ctx context.Context, p *program) error {
 	t := client.NewTransfer{
 		Title: c.Title, Message: c.Message, To: c.To, Password: c.Password, Days: days, MaxDownloads: c.Downloads, Name: c.Name,
 		Live: c.Live,
+	}
+	if streams(sources) { // nobody can go on with it: it is taken back
+		var stop func()
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		context.AfterFunc(ctx, stop) // who asks again does not wait
 	}
 	state, err := openSending(p, cl.Server(), c.Key, t, sources)
 	if err != nil {

@@ -142,7 +142,13 @@ func (u *uploading) appendPart(ctx context.Context, file string, start int64, b 
 		}
 		tried = true
 		rest := b[from-start:]
-		return u.c.Append(ctx, u.key, file, from, io.NewSectionReader(bytes.NewReader(rest), 0, int64(len(rest))), size)
+		err := u.c.Append(ctx, u.key, file, from, io.NewSectionReader(bytes.NewReader(rest), 0, int64(len(rest))), size)
+		if e, ok := errors.AsType[*Error](err); ok && cut && e.Status == http.StatusConflict {
+			// The request that was cut reached the server after it was asked: the bytes end
+			// elsewhere now.
+			return &Error{Status: http.StatusLocked, Title: e.Title, Code: e.Code, Wait: e.Wait}
+		}
+		return err
 	})
 	return cut, err
 }

@@ -37,7 +37,7 @@ type sink struct {
 	appends   int
 
 	// cut, if it is set, tells at which append (from 1) the connection breaks: before its
-	// body is read, in the middle, or when everything is stored.
+	// body is read, in the middle, or when everything is stored; or half of it arrives late.
 	cut map[int]string
 	// lies makes the server tell another checksum than what it has.
 	lies bool
@@ -50,6 +50,7 @@ type sunk struct {
 	crc   hash.Hash32
 	sha   hash.Hash
 	whole bool
+	late  []byte // of a request that was cut, and arrives after somebody has asked for the offset
 }
 
 func newSink(t testing.TB) *sink {
@@ -83,6 +84,8 @@ func newSink(t testing.TB) *sink {
 		f := s.files[r.PathValue("file")]
 		w.Header().Set("Upload-Offset", strconv.FormatInt(f.got, 10))
 		w.Header().Set("Upload-Complete", map[bool]string{true: "?1", false: "?0"}[f.whole])
+		f.take(f.late)
+		f.late = nil
 	})
 	mux.HandleFunc("PATCH /files/{file}", s.append)
 	server := httptest.NewServer(mux)
@@ -157,6 +160,10 @@ func (s *sink) append(w http.ResponseWriter, r *http.Request) {
 	if n, err := strconv.ParseInt(r.Header.Get("Upload-Length"), 10, 64); err == nil && cut != "middle" {
 		f.size = &n
 	}
+	if cut == "late" {
+		f.late = b[:len(b)/2]
+		panic(http.ErrAbortHandler)
+	}
 	f.take(b)
 	if cut != "" {
 		panic(http.ErrAbortHandler)
@@ -197,6 +204,7 @@ func TestStream(t *testing.T) {
 		{"some", 3*part + 5, nil, 4},
 		{"cut before the first byte", 2*part + 5, map[int]string{1: "before"}, 4},
 		{"cut in the middle of a part", 2*part + 5, map[int]string{2: "middle"}, 4},
+		{"what was cut arrives late", 2*part + 5, map[int]string{2: "late"}, 5},
 		{"the answer to a part is lost", 2*part + 5, map[int]string{1: "after"}, 3},
 		{"the answer to the last part is lost", part + 5, map[int]string{2: "after"}, 2},
 		{"cut at the end", part + 6, map[int]string{2: "middle", 3: "before"}, 4},

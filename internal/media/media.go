@@ -153,7 +153,7 @@ func (v *Viewer) run(ctx context.Context, doc Source, most int64, program string
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err == nil:
-		return out.Bytes(), nil
+		return out.kept.Bytes(), nil
 	default:
 		if _, ok := errors.AsType[*exec.Error](err); ok {
 			return nil, fmt.Errorf("look at a document: %w", err)
@@ -181,15 +181,16 @@ func spool(doc Source) (*os.File, error) {
 	return f, nil
 }
 
-// bounded keeps what is written, up to so many bytes, and fails at more.
+// bounded keeps what is written, up to so many bytes, and fails at more. It has no ReadFrom,
+// by which io.Copy would go past that.
 type bounded struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	most int64
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if int64(b.Len()+len(p)) > b.most {
+	if int64(b.kept.Len()+len(p)) > b.most {
 		return 0, errors.New("more output than is taken")
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/media"
@@ -81,9 +80,10 @@ func TestHostileDocuments(t *testing.T) {
 			t.Errorf("%s: picture: %v", name, err)
 		}
 	}
-	began := time.Now()
-	_, err := v.Picture(t.Context(), source(huge), 1)
-	t.Logf("a huge picture: %v in %v", err, time.Since(began))
+	// It is painted, or refused; which depends on the machine. TestLimits has the limits.
+	if _, err := v.Picture(t.Context(), source(huge), 1); err != nil && fault.CodeOf(err) != "document_unreadable" {
+		t.Errorf("a huge picture: %v", err)
+	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "*")); len(left) > 0 {
 		t.Errorf("left behind: %s", strings.Join(left, " "))
 	}

@@ -144,6 +144,8 @@ func TestSlowClients(t *testing.T) {
 	for range 100 {
 		drip(dial(t, node), "POST /v2/transfers HTTP/1.1\r\nHost: x\r\nx-api-key: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", " ", time.Second)
 	}
+	refused := dial(t, node) // what it announces does not come, and nobody wants it
+	_, _ = io.WriteString(refused, "PATCH /files/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
 	var took []time.Duration
 	for i := range 150 {
 		began := time.Now()
@@ -157,6 +159,10 @@ func TestSlowClients(t *testing.T) {
 	t.Logf("600 slow clients: a whole transfer takes %v, p99 %v", took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond))
 	if rss := memory(t, node, "VmRSS"); rss > 256<<20 {
 		t.Errorf("the server takes %d MiB", rss>>20)
+	}
+	_ = refused.SetReadDeadline(time.Now().Add(time.Minute))
+	if b, err := io.ReadAll(refused); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 401 ") {
+		t.Errorf("who is refused and sends nothing gets %q, %v", b, err)
 	}
 	// Who has said nothing for so long is let go.
 	_ = silent[0].SetReadDeadline(time.Now().Add(3 * time.Minute))

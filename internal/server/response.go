@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"time"
 )
 
 // A response knows what was answered, for the log and for panics. It must not
@@ -14,6 +15,11 @@ type response struct {
 	id     string
 	status int // 0 while nothing was sent
 	bytes  int64
+
+	body      body
+	announced int64 // length of the body, -1 for one that is not told
+	expects   bool  // its sender waits to be told to go on
+	restTime  time.Duration
 }
 
 func newResponse(w http.ResponseWriter, id string) *response {
@@ -55,4 +61,5 @@ func (w *response) begin(status int) {
 	if status >= 500 {
 		w.Header().Set("X-Request-Id", w.id) // so that a complaint finds its line in the log
 	}
+	w.settle()
 }

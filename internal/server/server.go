@@ -4,8 +4,8 @@
 //
 // It leaves every answer but those of /healthz and /readyz to the doors: also
 // when it refuses a request itself, it asks the door whose path it is for the
-// words. Bodies are read, paced and limited by the doors; settings come from the
-// program (cmd/ferry). Start at Server.ServeHTTP, then Server.Serve.
+// words. Bodies are read, paced and limited by the doors, and what a door leaves of
+// one is taken in here; settings come from the program (cmd/ferry). Start at Server.ServeHTTP, then Server.Serve.
 package server
 
 import (
@@ -82,6 +82,7 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	doors    doors
+	restTime time.Duration // see response.settle
 	running  atomic.Int64
 	draining atomic.Bool
 }
@@ -95,7 +96,7 @@ func New(cfg Config) *Server {
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Server{cfg: cfg, log: log}
+	return &Server{cfg: cfg, log: log, restTime: restTime}
 }
 
 // Mount gives a door the paths that begin with one of the prefixes, which match
@@ -119,6 +120,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	from.RequestID = rand.Text()[:16]
 	r = r.WithContext(wire.WithOrigin(r.Context(), from.Origin))
 	w := newResponse(rw, from.RequestID)
+	w.watch(r, s.restTime)
 	secure(w.Header(), from.https)
 	if s.log.Enabled(r.Context(), slog.LevelDebug) {
 		defer s.logRequest(w, r, time.Now())
@@ -141,6 +143,7 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	door.ServeHTTP(w, r)
+	w.begin(http.StatusOK) // of a door that said nothing
 }
 
 // secure sets the headers that every answer has. The policy is that of bytes and

@@ -181,7 +181,6 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	form.Password = ""
 	p.Form, p.Wrong = form, strings.ReplaceAll(p.Words.Sending.Failed, "{why}", f.Msg)
-	wire.Drain(w, r)
 	return h.show(w, r, statusOf(err), "send", p)
 }
 

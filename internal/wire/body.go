@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -56,40 +55,6 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, timeout time.
 		return nil, err
 	}
 	return buf.Bytes(), nil
-}
-
-// What Drain takes in: more than net/http, which after the answer reads so much by
-// itself before it cuts the connection, and not more than the largest part that
-// known clients send (wetransfeR's last one has up to 20,000,000 bytes).
-const (
-	drainLeast = 256 << 10
-	drainMost  = 32 << 20
-	drainTime  = 20 * time.Second
-)
-
-// Drain takes in the rest of r's body and throws it away, for a refusal that did
-// not wait for it. Most clients listen only when they have sent everything: to
-// them, an answer and the end of the connection in between is no answer at all
-// (WeTransfer's JavaScript SDK then fails with a TypeError of its own).
-//
-// It must not be called after a Timeout: that client has had its time.
-func Drain(w http.ResponseWriter, r *http.Request) { drain(w, r, drainTime) }
-
-func drain(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
-	announced := r.ContentLength >= 0
-	if announced && (r.ContentLength <= drainLeast || r.ContentLength > drainMost) {
-		return
-	}
-	if r.Header.Get("Expect") != "" { // it waits for us, and has sent nothing
-		return
-	}
-	if readUntil(w, time.Now().Add(timeout)) != nil {
-		return
-	}
-	n, err := io.CopyN(io.Discard, r.Body, drainMost)
-	if err == io.EOF || n == r.ContentLength {
-		_ = readUntil(w, time.Time{}) // all of it came, so the connection goes on
-	}
 }
 
 // readUntil sets the socket's deadline, which is real time whatever clock the

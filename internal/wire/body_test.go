@@ -117,46 +117,6 @@ func TestReadBodyLeavesNoDeadline(t *testing.T) {
 	res.Body.Close()
 }
 
-func TestDrain(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		header string
-		send   int
-		rest   int // what is left unread
-	}{
-		{"a large body is taken in", "Content-Length: 1000000", 1000000, 0},
-		{"a small one is left to net/http", "Content-Length: 1000", 1000, 1000},
-		{"so is one that has not come at all", "Expect: 100-continue\r\nContent-Length: 1000000", 1000000, 1000000},
-		{"and one that nobody would wait for", "Content-Length: 100000000", 1000, 1000},
-		{"a slow one is waited for in vain", "Content-Length: 1000000", 1000, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			rest := make(chan int64, 1)
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				drain(w, r, 100*time.Millisecond)
-				left, _ := io.CopyN(io.Discard, r.Body, int64(tt.rest))
-				rest <- left
-			}))
-			defer server.Close()
-			conn, err := net.Dial("tcp", server.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", tt.header)
-			if _, err := conn.Write(make([]byte, tt.send)); err != nil {
-				t.Fatal(err)
-			}
-			if got := <-rest; got != int64(tt.rest) {
-				t.Errorf("left %d bytes, want %d", got, tt.rest)
-			}
-			if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
-				t.Errorf("no answer: %v", err)
-			}
-		})
-	}
-}
-
 func TestWriteJSON(t *testing.T) {
 	type file struct {
 		Size int64  `json:"size"`

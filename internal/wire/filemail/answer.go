@@ -309,9 +309,6 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (h *Handler) refuse(c *call, err error) {
-	if fault.KindOf(err) != fault.Timeout {
-		wire.Drain(c.w, c.r)
-	}
 	said := newRefusal(err, c.isUpload())
 	header := c.w.Header()
 	if said.http == http.StatusUnauthorized {

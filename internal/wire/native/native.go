@@ -371,8 +371,6 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if status == http.StatusRequestTimeout {
 		head.Set("Connection", "close")
-	} else {
-		wire.Drain(w, r)
 	}
 	wire.WriteJSONAs(w, status, "application/problem+json", p)
 }

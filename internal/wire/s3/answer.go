@@ -165,9 +165,6 @@ type errorBody struct {
 func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f := answer(err)
 	ctx := r.Context()
-	if fault.KindOf(err) != fault.Timeout {
-		wire.Drain(w, r)
-	}
 	if cors.Answer(w, r) { // Refuse is also called from outside, for any request
 		return
 	}

@@ -3,7 +3,6 @@ package s3
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -63,14 +62,11 @@ func TestAnswer(t *testing.T) {
 func TestRefuseFromOutside(t *testing.T) {
 	h := &Handler{Config: Config{Log: slog.New(slog.NewTextHandler(t.Output(), nil))}}
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("PUT", "/s3/ferry/a%01b?X-Amz-Signature=secret", strings.NewReader(strings.Repeat("x", 1<<20)))
+	r := httptest.NewRequest("PUT", "/s3/ferry/a%01b?X-Amz-Signature=secret", nil)
 	h.Refuse(w, r, fault.New(fault.Unavailable, "maintenance", "offline"))
 	want := `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<Error><Code>ServiceUnavailable</Code>` +
 		"<Message>Please try again later.</Message><Resource>/ferry/a\uFFFDb</Resource><RequestId></RequestId></Error>"
 	if w.Code != 503 || w.Body.String() != want {
 		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	if rest, _ := io.ReadAll(r.Body); len(rest) != 0 {
-		t.Errorf("%d bytes were left in the connection", len(rest))
 	}
 }

@@ -324,36 +324,6 @@ func TestBodyThatBreaksOffIsNoPart(t *testing.T) {
 	}
 }
 
-// WeTransfer's JavaScript SDK fails with an error of its own on a connection that
-// is cut, so the answer must reach a client that is still sending.
-func TestRefusalReachesAClientThatIsStillSending(t *testing.T) {
-	d := newDoor(t)
-	f := d.announce(60*MiB, 20*MiB)
-	part := d.partURL(f, 1)
-	d.clock.move(2 * time.Hour)
-	const usual, largest = 6 * MiB, 20_000_000 // largest: wetransfeR's last part
-	for _, tt := range []struct {
-		name, header, before, after string
-		length                      int
-	}{
-		{"a part of the usual size", fmt.Sprintf("Content-Length: %d", usual), "", "", usual},
-		{"the largest part that a client sends", fmt.Sprintf("Content-Length: %d", largest), "", "", largest},
-		{"a part in chunks", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n", usual), "\r\n0\r\n\r\n", usual},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			conn, r := d.raw(d.put(part, tt.header) + tt.before + strings.Repeat("x", tt.length) + tt.after)
-			for range 2 { // the connection goes on
-				resp, err := http.ReadResponse(r, nil)
-				if err != nil || resp.StatusCode != 403 {
-					t.Fatalf("%v, %v", resp, err)
-				}
-				_, _ = io.Copy(io.Discard, resp.Body)
-				_, _ = io.WriteString(conn, d.put(part, "Content-Length: 0"))
-			}
-		})
-	}
-}
-
 func TestPreflight(t *testing.T) {
 	d := newDoor(t)
 	a := d.send("OPTIONS", d.partURL(d.announce(5, 5), 1), nil, "Origin: https://example.org", "Access-Control-Request-Method: PUT")

@@ -92,9 +92,6 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if cors.Answer(w, r) {
 		return
 	}
-	if fault.KindOf(err) != fault.Timeout {
-		wire.Drain(w, r)
-	}
 	s := answer(versionOf(r.URL.Path), err)
 	switch {
 	case s.status == http.StatusUnauthorized:

@@ -1,12 +1,9 @@
 package wetransfer
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -374,44 +371,6 @@ func TestRefusePreflight(t *testing.T) {
 	w.door.Refuse(rec, httptest.NewRequest("OPTIONS", "/v2/transfers", nil), fault.New(fault.Unavailable, "maintenance", "x"))
 	if rec.Code != 204 || rec.Header().Get("Access-Control-Allow-Headers") == "" || rec.Body.Len() > 0 {
 		t.Errorf("%d %s %v", rec.Code, rec.Body, rec.Header())
-	}
-}
-
-// What is refused without a look at its body is answered all the same, even to
-// clients that listen only when they have sent it.
-func TestRefuseLargeBodies(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(w.door)
-	defer server.Close()
-	for _, tt := range []struct {
-		name, path, key string
-		status          int
-	}{
-		{"by the wrong key", "/v2/transfers", "wrong", 401},
-		{"where nothing is", "/v1/nowhere", w.apiKey, 403},
-		{"where there is too much of it", "/v2/transfers", w.apiKey, 413},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			const size = 24 << 20
-			conn, err := net.Dial("tcp", server.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\nAuthorization: Bearer %s\r\n"+
-				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", tt.path, tt.key, w.token, size)
-			if _, err := conn.Write(make([]byte, size)); err != nil {
-				t.Fatalf("cut off while sending: %v", err)
-			}
-			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatalf("no answer: %v", err)
-			}
-			defer res.Body.Close()
-			if res.StatusCode != tt.status {
-				t.Errorf("status %d, want %d", res.StatusCode, tt.status)
-			}
-		})
 	}
 }
 

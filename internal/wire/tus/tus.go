@@ -264,8 +264,12 @@ func (h *Handler) look(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.open(r.Context(), f); err != nil {
-		return err
+	// The request that brought the last byte may have ended before it could do this. A client
+	// of tus that hears of its last byte says no more.
+	if offset == f.Size && (made(f) || partial(f)) {
+		if f, err = h.finish(r.Context(), f); err != nil {
+			return err
+		}
 	}
 	h.tell(r, f, offset)
 	if r.tus {

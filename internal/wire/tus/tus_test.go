@@ -542,3 +542,58 @@ func TestCutAfterItWasToldWhere(t *testing.T) {
 		t.Error("none of its bytes are there")
 	}
 }
+
+// A file whose bytes have all come is complete and can be fetched, whatever kept the
+// request that brought the last of them from ending well: a client of tus asks how far its
+// file is, hears that it is all there, and says no more.
+func TestAllThatCameIsComplete(t *testing.T) {
+	const size = 300_000
+	want := pattern(size)
+	rest := func(d *door, at, end string) net.Conn {
+		c, err := net.Dial("tcp", strings.TrimPrefix(d.url, "http://"))
+		d.must(err)
+		t.Cleanup(func() { _ = c.Close() })
+		_, err = fmt.Fprintf(c, "PATCH %s HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\nTus-Resumable: 1.0.0\r\nContent-Type: %s\r\nUpload-Offset: 100000\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s%s",
+			strings.TrimPrefix(at, d.url), d.key, appendType, size-100_000, want[100_000:], end)
+		d.must(err)
+		return c
+	}
+	for name, last := range map[string]func(d *door, at string){
+		"cut before its end": func(d *door, at string) {
+			_ = rest(d, at, "\r\n").Close()
+		},
+		"stopped before its end": func(d *door, at string) {
+			rest(d, at, "\r\n")
+			time.Sleep(100 * time.Millisecond)
+		},
+		"an end that is none": func(d *door, at string) {
+			_, _ = io.Copy(io.Discard, rest(d, at, "\r\nx\r\n"))
+		},
+		"the power fails before it is completed": func(d *door, at string) {
+			_, offset, err := d.uploads.Append(d.Context(), upload.Append{
+				Account: d.owner, File: upload.ID(at[strings.LastIndexByte(at, '/')+1:]), Offset: 100_000, Length: size - 100_000,
+				Size: upload.Unknown, Body: bytes.NewReader(want[100_000:]), Stop: func() {},
+			})
+			if err != nil || offset != size {
+				d.Fatal(offset, err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoor(t)
+			at := d.send("POST", "/files", header{"Upload-Length", strconv.Itoa(size)}, nil).Header.Get("Location")
+			d.patch(at, 0, want[:100_000]).want(t, 204)
+			last(d, at)
+			for range 100 {
+				a := d.send("HEAD", at, nil, nil)
+				a.want(t, 200)
+				if a.Header.Get("Upload-Offset") == strconv.Itoa(size) {
+					a.want(t, 200, "Upload-Complete", "?1")
+					break
+				}
+				time.Sleep(10 * time.Millisecond) // a request whose client is gone is still read
+			}
+			d.holds(at, want)
+		})
+	}
+}

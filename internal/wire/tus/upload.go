@@ -170,21 +170,31 @@ func (h *Handler) take(r *request, f *upload.File, offset int64, l lengths, sum 
 	// the body with its last byte cancels it.
 	f, now, err := h.Uploads.Append(context.WithoutCancel(r.Context()), a)
 	if err != nil {
+		if f != nil && now > offset && now == f.Size { // only the end of the body did not come
+			_, ferr := h.finish(r.Context(), f)
+			err = errors.Join(err, ferr)
+		}
 		return f, now, err
 	}
-	if f.State == upload.Open && (now == f.Size || l.final && f.Size == upload.Unknown) {
-		if f.Upload != "" {
-			return f, now, nil // its sender completes it by that
-		}
-		ctx := context.WithoutCancel(r.Context())
+	switch {
+	case now == f.Size || l.final && f.Size == upload.Unknown:
+		f, err = h.finish(r.Context(), f)
+	case l.final:
+		err = fault.New(fault.Invalid, "length_inconsistent", "the file was announced with %d bytes", f.Size)
+	}
+	return f, now, err
+}
+
+// finish completes a file whose bytes are all there, and opens it. It may be called again:
+// a crash may come before it, and in the middle of it.
+func (h *Handler) finish(ctx context.Context, f *upload.File) (_ *upload.File, err error) {
+	ctx = context.WithoutCancel(ctx)
+	if f.State == upload.Open && f.Upload == "" { // of an S3 upload: its sender completes it by that
 		if f, err = h.Uploads.Complete(ctx, f.ID, upload.CompleteOptions{}); err != nil {
-			return f, now, err
+			return f, err
 		}
 	}
-	if l.final && f.State != upload.Complete {
-		return f, now, fault.New(fault.Invalid, "length_inconsistent", "the file was announced with %d bytes", f.Size)
-	}
-	return f, now, h.open(r.Context(), f)
+	return f, h.open(ctx, f)
 }
 
 // open has people get a file that is complete, and was begun here. It may be called

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -274,19 +275,70 @@ func (c *client) sendChunks(size, chunk int64, seed uint64, form bool) error {
 	return nil
 }
 
-// sendTus sends a file by tus, so much of it with each PATCH.
-func (c *client) sendTus(size, piece int64, seed uint64) error {
+// sendSite sends a file as the first page does, by parts of Ferry's own API, and gives
+// its link. The sums that a page makes of its parts are left out, as they cost the
+// server nothing: it compares them with what it sums anyway.
+func (c *client) sendSite(size int64, seed uint64) (link string, err error) {
+	hdr := map[string]string{"X-Api-Key": c.hdr["x-api-key"], "Content-Type": "application/json"}
+	api := c.base + "/ferry/v1"
+	request := fmt.Appendf(nil, `{"files":[{"name":"f.bin","size":%d}]}`, size)
+	answer, err := c.do("POST", api+"/transfers", hdr, bytes.NewReader(request), int64(len(request)))
+	if err != nil {
+		return "", err
+	}
+	var t struct {
+		ID, Link, Key string
+		Uploads       []struct {
+			ID    string
+			Part  int64 `json:"part_size"`
+			Parts int64
+		}
+	}
+	if err := json.Unmarshal(answer, &t); err != nil {
+		return "", err
+	}
+	f := t.Uploads[0]
+	hdr = map[string]string{"Ferry-Transfer-Key": t.Key}
+	for i := range f.Parts {
+		n := min(f.Part, size-i*f.Part)
+		at := fmt.Sprintf("%s/files/%s/parts/%d", api, f.ID, i+1)
+		if _, err := c.do("PUT", at, hdr, &src{seed: seed, off: i * f.Part, n: n}, n); err != nil {
+			return "", err
+		}
+	}
+	_, err = c.do("POST", api+"/transfers/"+t.ID+"/finalize", hdr, nil, 0)
+	return t.Link, err
+}
+
+// href is how a page links the bytes of its first file.
+var href = regexp.MustCompile(`href="(/[^"]*/file/[^"]*)"`)
+
+// fileOn gives where the page of a link has its file.
+func (c *client) fileOn(link string) (string, error) {
+	page, err := c.do("GET", link, nil, nil, 0)
+	if err != nil {
+		return "", err
+	}
+	m := href.FindSubmatch(page)
+	if m == nil {
+		return "", fmt.Errorf("no file on the page of %s", link)
+	}
+	return c.base + string(m[1]), nil
+}
+
+// sendTus sends a file by tus, so much of it with each PATCH, and gives its link.
+func (c *client) sendTus(size, piece int64, seed uint64) (link string, err error) {
 	hdr := map[string]string{"X-Api-Key": c.hdr["x-api-key"], "Tus-Resumable": "1.0.0", "Upload-Length": fmt.Sprint(size)}
 	req, err := http.NewRequestWithContext(context.Background(), "POST", c.base+"/files", http.NoBody)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for k, v := range hdr {
 		req.Header.Set(k, v)
 	}
 	r, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	_ = r.Body.Close()
 	at := r.Header.Get("Location")
@@ -296,10 +348,10 @@ func (c *client) sendTus(size, piece int64, seed uint64) error {
 		hdr["Upload-Offset"] = fmt.Sprint(off)
 		n := min(piece, size-off)
 		if _, err := c.do("PATCH", at, hdr, &src{seed: seed, off: off, n: n}, n); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return r.Header.Get("Ferry-Link"), nil
 }
 
 // links gives where a finished transfer can be downloaded: one file, or all as zip.

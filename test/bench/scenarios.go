@@ -156,6 +156,10 @@ func (b *bench) single() error {
 	m.ratio("–", "the same, CPU-s/GiB against nginx with a 1 MiB buffer", "ferry up cpu", "nginx-1m up cpu", 0, 0)
 	m.ratio("D1", "download, CPU-s/GiB against nginx", "ferry down cpu", "nginx down cpu", 1.3, 1.0)
 	m.ratio("D1", "the same, GB/s", "ferry down gbs", "nginx down gbs", 0.85, 1.0)
+	m.ratio("D1", "from its page, of a file that came by tus, CPU-s/GiB", "ferry tus down cpu", "nginx down cpu", 1.3, 1.0)
+	m.ratio("D1", "the same, GB/s", "ferry tus down gbs", "nginx down gbs", 0.85, 1.0)
+	m.ratio("D1", "from its page, of a file that the first page sent, CPU-s/GiB", "ferry site down cpu", "nginx down cpu", 1.3, 1.0)
+	m.ratio("D1", "the same, GB/s", "ferry site down gbs", "nginx down gbs", 0.85, 1.0)
 	m.absolute("M1", "memory added by one transfer, MiB", "ferry up grown", 24, 8)
 	return err
 }
@@ -189,6 +193,24 @@ func (b *bench) upDown(m series, s *running, c *client, seed uint64) error {
 			return err
 		}
 	}
+	if err := b.down(m, s, c, "down", u, seed); err != nil || s.peer.name != "ferry" {
+		return err
+	}
+	link, err := c.sendTus(b.size, b.size, seed)
+	if err != nil {
+		return err
+	}
+	if err := b.downFrom(m, s, c, "tus down", link, seed); err != nil {
+		return err
+	}
+	if link, err = c.sendSite(b.size, seed); err != nil {
+		return err
+	}
+	return b.downFrom(m, s, c, "site down", link, seed)
+}
+
+// down fetches a file twice.
+func (b *bench) down(m series, s *running, c *client, what, u string, seed uint64) error {
 	for range 2 {
 		down, err := timed(s, func() (int64, error) {
 			_, err := c.get(u, seed, 0, b.size, true)
@@ -197,9 +219,18 @@ func (b *bench) upDown(m series, s *running, c *client, seed uint64) error {
 		if err != nil {
 			return err
 		}
-		b.record(m, s, "down", down)
+		b.record(m, s, what, down)
 	}
 	return nil
+}
+
+// downFrom fetches the file that a page has, twice.
+func (b *bench) downFrom(m series, s *running, c *client, what, link string, seed uint64) error {
+	u, err := c.fileOn(link)
+	if err != nil {
+		return err
+	}
+	return b.down(m, s, c, what, u, seed)
 }
 
 // others: a file by Filemail's chunks, raw and in forms, and by tus, one after the other
@@ -226,8 +257,9 @@ func (b *bench) others() error {
 			{"chunks", func() error { return c.sendChunks(b.size, 5_000_000, seed, false) }},
 			{"large chunks", func() error { return c.sendChunks(b.size, 50_000_000, seed, false) }},
 			{"forms", func() error { return c.sendChunks(b.size, 5_000_000, seed, true) }},
-			{"tus", func() error { return c.sendTus(b.size, b.size, seed) }},
-			{"tus pieces", func() error { return c.sendTus(b.size, 5_000_000, seed) }},
+			{"tus", func() error { _, err := c.sendTus(b.size, b.size, seed); return err }},
+			{"tus pieces", func() error { _, err := c.sendTus(b.size, 5_000_000, seed); return err }},
+			{"site", func() error { _, err := c.sendSite(b.size, seed); return err }},
 		}
 		for i := range ways {
 			w := ways[(i+round)%len(ways)]
@@ -245,6 +277,7 @@ func (b *bench) others() error {
 	m.ratio("U5", "the same, chunks of 5 MB in multipart forms", "ferry forms cpu", "ferry put cpu", 1.3, 1.1)
 	m.ratio("U5", "tus, one PATCH", "ferry tus cpu", "ferry put cpu", 1.3, 1.1)
 	m.ratio("U5", "tus, a PATCH for each 5 MB", "ferry tus pieces cpu", "ferry put cpu", 1.3, 1.1)
+	m.ratio("U5", "as the first page sends", "ferry site cpu", "ferry put cpu", 1.3, 1.1)
 	return err
 }
 

@@ -12,3 +12,6 @@ func (h *Handler) ForgetParcels() {
 
 // AssetRoot is the address that the names of assets go behind.
 func (h *Handler) AssetRoot() string { return h.assets.root() }
+
+// AgentName is what a person calls the program of a User-Agent header.
+func AgentName(agent string) string { return agentName(agent) }

@@ -1,7 +1,9 @@
 package site
 
 import (
+	"cmp"
 	"net/http"
+	"strings"
 
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
@@ -58,13 +60,59 @@ func (h *Handler) listSessions(r *http.Request, me *account.Account, p *accountP
 			p.MoreSessions = true
 			break
 		}
-		row := signedIn{ID: s.ID, Agent: say.NameOf(s.Agent), Address: s.Address, Made: say.Moment(s.CreatedAt), Here: s.ID == here}
+		row := signedIn{ID: s.ID, Agent: agentName(s.Agent), Address: s.Address, Made: say.Moment(s.CreatedAt), Here: s.ID == here}
 		if !s.UsedAt.IsZero() {
 			row.Used = say.Moment(s.UsedAt)
 		}
 		p.Sessions = append(p.Sessions, row)
 	}
 	return nil
+}
+
+// Words by which browsers and systems are known in a User-Agent header. Most claim to be
+// others too, so the first that is found counts.
+var (
+	browsers = [][2]string{
+		{"Edg", "Edge"},
+		{"OPR/", "Opera"},
+		{"SamsungBrowser/", "Samsung Internet"},
+		{"Vivaldi/", "Vivaldi"},
+		{"Firefox/", "Firefox"},
+		{"FxiOS/", "Firefox"},
+		{"CriOS/", "Chrome"},
+		{"Chrome/", "Chrome"},
+		{"Safari/", "Safari"},
+	}
+	systems = [][2]string{
+		{"Windows", "Windows"},
+		{"Android", "Android"},
+		{"iPhone", "iPhone"},
+		{"iPad", "iPad"},
+		{"CrOS", "ChromeOS"},
+		{"Mac OS X", "macOS"},
+		{"Linux", "Linux"},
+	}
+)
+
+// agentName is what a person calls the program of a User-Agent header; what is not known
+// is shown as it is shown at all.
+func agentName(agent string) string {
+	find := func(known [][2]string) string {
+		for _, k := range known {
+			if strings.Contains(agent, k[0]) {
+				return k[1]
+			}
+		}
+		return ""
+	}
+	browser, system := find(browsers), find(systems)
+	switch {
+	case browser == "":
+		return cmp.Or(strings.TrimSpace(words.Shown(agent)), "–")
+	case system == "":
+		return browser
+	}
+	return browser + " · " + system
 }
 
 // endSession ends one of somebody's sessions; one that is over already is no error. Left

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ferry-server/ferry/internal/site"
 )
 
 var shownSession = regexp.MustCompile(`name="session" value="([^"]*)"`)
@@ -65,5 +67,23 @@ func TestWhereIAmSignedIn(t *testing.T) {
 	left := w.submit(path, laptop, url.Values{"do": {"end-session"}, "session": {ids[0]}})
 	if left.StatusCode != http.StatusSeeOther || left.Cookies()[0].MaxAge >= 0 || !over(laptop) {
 		t.Errorf("this one was ended: %s %v", left.Status, left.Cookies())
+	}
+}
+
+func TestAgentName(t *testing.T) {
+	for _, tt := range []struct{ agent, want string }{
+		{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36", "Chrome · Linux"},
+		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0", "Edge · Windows"},
+		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15", "Safari · macOS"},
+		{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/131.0 Mobile/15E148 Safari/604.1", "Chrome · iPhone"},
+		{"Mozilla/5.0 (Android 15; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0", "Firefox · Android"},
+		{"Mozilla/5.0 (compatible) Firefox/132.0", "Firefox"},
+		{"curl/8.5.0", "curl/8.5.0"},
+		{"backup on Linux", "backup on Linux"},
+		{"", "–"},
+	} {
+		if got := site.AgentName(tt.agent); got != tt.want {
+			t.Errorf("%q is called %q, want %q", tt.agent, got, tt.want)
+		}
 	}
 }

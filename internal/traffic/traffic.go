@@ -44,7 +44,6 @@ type Store interface {
 
 const (
 	every  = time.Minute
-	anew   = 10 * time.Minute // between two looks at what is stored
 	atLast = 5 * time.Second
 )
 
@@ -69,17 +68,14 @@ func (m *Meter) Out(n int64) { m.out.Add(n) }
 func (m *Meter) Run(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	stored, looked := int64(0), time.Time{}
+	stored, looked := int64(0), false
 	for {
-		if now := m.now(); now.Sub(looked) >= anew {
-			n, err := m.store.Stored(ctx)
-			if err == nil {
-				stored, looked = n, now
-			} else if ctx.Err() == nil {
-				m.log.WarnContext(ctx, "what is stored could not be summed up", "cause", err)
-			}
+		if n, err := m.store.Stored(ctx); err == nil {
+			stored, looked = n, true
+		} else if ctx.Err() == nil {
+			m.log.WarnContext(ctx, "what is stored could not be summed up", "cause", err)
 		}
-		if !looked.IsZero() {
+		if looked {
 			m.Write(ctx, stored)
 		}
 		select {

@@ -32,8 +32,27 @@ function file (name, size) {
 
 const sum = (at) => crypto.createHash('sha256').update(fs.readFileSync(at)).digest('hex')
 
-// look asks axe for faults that keep people out, and takes a picture.
+// look sees a page as it is, in the other colours, and on a phone.
 async function look (page, name) {
+  await see(page, name)
+  const dark = await page.evaluate(() => window.matchMedia('(prefers-color-scheme: dark)').matches)
+  await page.emulateMedia({ colorScheme: dark ? 'light' : 'dark' })
+  await see(page, name + (dark ? '-light' : '-dark'))
+  const size = page.viewportSize()
+  if (size.width > PHONE.width) {
+    await page.setViewportSize(PHONE)
+    await see(page, name + '-phone')
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+    if (wide > PHONE.width) report.faults.push(`${name}: on a phone it is ${wide} wide`)
+    await page.setViewportSize(size)
+  }
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
+}
+
+const PHONE = { width: 390, height: 844 }
+
+// see asks axe for faults that keep people out, and takes a picture.
+async function see (page, name) {
   if (shots) await page.screenshot({ path: path.join(shots, name + '.png'), fullPage: true })
   // The page's own policy lets no script in but the site's; the debugger is above that.
   await page.evaluate(axe)
@@ -281,7 +300,7 @@ async function links (context) {
 
 // A phone, the keyboard alone with a part that breaks off, and no script.
 async function others (context) {
-  const phone = await context({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true })
+  const phone = await context({ viewport: PHONE, isMobile: true, hasTouch: true })
   let page = await phone.newPage()
   await signIn(page, '/')
   await choose(page, [file('phone.bin', 20 * MIB)])

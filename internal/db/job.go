@@ -112,6 +112,15 @@ func (d *DB) Revive(ctx context.Context, kind, id string, due time.Time) error {
 	})
 }
 
+// ReviveAll implements job.Graveyard.
+func (d *DB) ReviveAll(ctx context.Context, due time.Time) error {
+	return d.write(ctx, func(t tx) error {
+		calls(t, due)
+		t.exec(`update jobs set due = $1, attempts = 0 where due is null`, due)
+		return nil
+	})
+}
+
 // plain makes any text storable: at most n bytes of UTF-8 without NUL.
 func plain(s string, n int) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), n)], "?"), "\x00", "?")

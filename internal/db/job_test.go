@@ -91,8 +91,16 @@ func TestRetriedJobs(t *testing.T) {
 		if dead, err := w.DeadJobs(w.ctx, 10); len(dead) > 0 || err != nil {
 			t.Errorf("still dead: %v, %v", dead, err)
 		}
-		if again, _ := w.Claim(w.ctx, now, 10); len(again) != 1 || again[0].Attempts != 1 {
-			t.Errorf("revived: %v", again)
+		again, err = w.Claim(w.ctx, now, 10)
+		if err != nil || len(again) != 1 || again[0].Attempts != 1 {
+			t.Fatalf("revived: %v, %v", again, err)
+		}
+		again[0].RunAt = time.Time{}
+		w.must(w.Retry(w.ctx, again[0], errors.New("dead once more")))
+		w.must(w.Enqueue(w.ctx, job.Job{Kind: "b", ID: "1", RunAt: now.Add(time.Hour)}))
+		w.must(w.ReviveAll(w.ctx, now))
+		if again, err := w.Claim(w.ctx, now, 10); err != nil || len(again) != 1 || again[0].Kind != "a" || again[0].Attempts != 1 {
+			t.Errorf("all revived, and those alone: %v, %v", again, err)
 		}
 	})
 }

@@ -75,6 +75,9 @@ type Graveyard interface {
 	// Revive makes a dead job due, as if it had never been begun. One that is not
 	// dead, or gone, stays as it is.
 	Revive(ctx context.Context, kind, id string, due time.Time) error
+
+	// ReviveAll makes all dead jobs due: when a mail server was away for a day, there are many.
+	ReviveAll(ctx context.Context, due time.Time) error
 }
 
 // A Handler does the work of one kind of job. It may be run again after it

@@ -188,6 +188,9 @@ func (h *Handler) changeAsAdmin(w http.ResponseWriter, r *http.Request, me *acco
 	case "revive":
 		about = form.Get("kind") + " " + form.Get("job")
 		act = func() error { return h.cfg.Dead.Revive(ctx, form.Get("kind"), form.Get("job"), h.cfg.Now()) }
+	case "revive-all":
+		about = ""
+		act = func() error { return h.cfg.Dead.ReviveAll(ctx, h.cfg.Now()) }
 	default:
 		return fault.New(fault.Invalid, "form_malformed", "the form is malformed")
 	}
@@ -198,7 +201,7 @@ func (h *Handler) changeAsAdmin(w http.ResponseWriter, r *http.Request, me *acco
 // acts are what the forms of the page do, as the journal has it.
 var acts = map[string]string{
 	"create": "user.create", "disable": "user.disable", "enable": "user.enable", "plan": "user.plan",
-	"block": "block.add", "unblock": "block.remove", "revive": "job.retry",
+	"block": "block.add", "unblock": "block.remove", "revive": "job.retry", "revive-all": "job.retry-all",
 }
 
 // createUser makes an account, in a company if one is named.

@@ -80,6 +80,14 @@ func TestAdministering(t *testing.T) {
 	if page := w.get("/app/admin", http.StatusOK, root); strings.Contains(page, "transfer-1") {
 		t.Error("what is tried again still waits for somebody")
 	}
+	w.giveUp("send", "letter-1", "no mail server")
+	w.giveUp("send", "letter-2", "no mail server")
+	if res := w.submit("/app/admin", root, url.Values{"do": {"revive-all"}}); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("trying all again: %s", res.Status)
+	}
+	if page := w.get("/app/admin", http.StatusOK, root); strings.Contains(page, "letter-") {
+		t.Error("of all that is tried again some still waits for somebody")
+	}
 	w.submit("/app/admin", root, url.Values{"do": {"enable"}, "user": {string(mara.ID)}})
 	w.signIn("mara@example.org")
 	if !strings.Contains(w.log.String(), "administered") {

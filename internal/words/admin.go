@@ -4,12 +4,12 @@ import "strconv"
 
 // Admin is what the page says on which an installation is administered.
 type Admin struct {
-	Title, Users, Admin, Off            string
-	Plan, NoPlan, Set, Disable, Enable  string
-	New, MakeAdmin, Create              string
-	Blocks, BlocksText, Pattern, Reason string
-	Block, Unblock                      string
-	Dead, DeadText, Revive, Tries       string // Tries: with %d
+	Title, Users, Admin, Off                 string
+	Plan, NoPlan, Set, Disable, Enable       string
+	New, MakeAdmin, Create                   string
+	Blocks, BlocksText, Pattern, Reason      string
+	Block, Unblock                           string
+	Dead, DeadText, Revive, ReviveAll, Tries string // Tries: with %d
 
 	Companies, NewCompany, CreateCompany, CompanyOf string
 	Name, Domain, DomainHint, Licences, PaidUntil   string
@@ -72,7 +72,7 @@ func englishAdmin() Admin {
 		Blocks: "Blocked", BlocksText: "Nothing is taken from these addresses and domains, and nothing is sent to them.",
 		Pattern: "Address or domain", Reason: "Reason, for you alone", Block: "Block", Unblock: "No longer block",
 		Dead: "Work that was given up", DeadText: "It failed as often as it may and waits for you. Mend what the reason names, then have it tried again.",
-		Revive: "Try again", Tries: "%d tries",
+		Revive: "Try again", ReviveAll: "Try all again", Tries: "%d tries",
 	}
 }
 
@@ -115,7 +115,7 @@ func germanAdmin() Admin {
 		Blocks: "Gesperrt", BlocksText: "Von diesen Adressen und Domains wird nichts angenommen, und an sie wird nichts gesendet.",
 		Pattern: "Adresse oder Domain", Reason: "Grund, nur für Sie", Block: "Sperren", Unblock: "Nicht mehr sperren:",
 		Dead: "Aufgegebene Arbeiten", DeadText: "Sie sind so oft gescheitert, wie sie dürfen, und warten auf Sie. Beheben Sie, was der Grund nennt, und lassen Sie es dann noch einmal versuchen.",
-		Revive: "Noch einmal versuchen", Tries: "%d Versuche",
+		Revive: "Noch einmal versuchen", ReviveAll: "Alle noch einmal versuchen", Tries: "%d Versuche",
 	}
 }
 
@@ -158,7 +158,7 @@ func dutchAdmin() Admin {
 		Blocks: "Geblokkeerd", BlocksText: "Van deze adressen en domeinen wordt niets aangenomen, en er wordt niets naartoe gestuurd.",
 		Pattern: "Adres of domein", Reason: "Reden, alleen voor u", Block: "Blokkeren", Unblock: "Niet meer blokkeren:",
 		Dead: "Opgegeven werk", DeadText: "Het is zo vaak mislukt als het mag en wacht op u. Verhelp wat de reden noemt en laat het dan opnieuw proberen.",
-		Revive: "Opnieuw proberen", Tries: "%d pogingen",
+		Revive: "Opnieuw proberen", ReviveAll: "Alles opnieuw proberen", Tries: "%d pogingen",
 	}
 }
 
@@ -201,7 +201,7 @@ func spanishAdmin() Admin {
 		Blocks: "Bloqueados", BlocksText: "No se acepta nada de estas direcciones y dominios, y no se les envía nada.",
 		Pattern: "Dirección o dominio", Reason: "Motivo, solo para usted", Block: "Bloquear", Unblock: "Dejar de bloquear",
 		Dead: "Trabajos abandonados", DeadText: "Han fallado tantas veces como pueden y le esperan. Arregle lo que dice el motivo y haga que se intente de nuevo.",
-		Revive: "Intentar de nuevo", Tries: "%d intentos",
+		Revive: "Intentar de nuevo", ReviveAll: "Intentar todos de nuevo", Tries: "%d intentos",
 	}
 }
 
@@ -244,6 +244,6 @@ func norwegianAdmin() Admin {
 		Blocks: "Sperret", BlocksText: "Ingenting tas imot fra disse adressene og domenene, og ingenting sendes til dem.",
 		Pattern: "Adresse eller domene", Reason: "Grunn, bare for deg", Block: "Sperr", Unblock: "Ikke sperr lenger:",
 		Dead: "Arbeid som er oppgitt", DeadText: "Det har mislyktes så ofte det får, og venter på deg. Rett det grunnen nevner, og la det så prøves igjen.",
-		Revive: "Prøv igjen", Tries: "%d forsøk",
+		Revive: "Prøv igjen", ReviveAll: "Prøv alt igjen", Tries: "%d forsøk",
 	}
 }

@@ -2,9 +2,12 @@ package test
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/testenv"
 )
@@ -136,6 +139,57 @@ func TestNativeSessions(t *testing.T) {
 		a := nobody.call("POST", "/sessions", object{"email": "ada@example.org", "password": "wrong"}, "X-Forwarded-For", "203.0.113.1")
 		if want := map[bool]string{true: "wrong_password", false: "too_many_tries"}[n < 10]; a.code() != want {
 			t.Errorf("try %d: %d %s", n+1, a.status, a.body)
+		}
+	}
+}
+
+// A stream of events is told no more once who asked for it is signed out, or the key is
+// gone: it outlives no right. Who has the transfer's key needs no other.
+func TestNativeStreamsEndWithTheirRights(t *testing.T) {
+	t.Parallel()
+	node := testenv.StartFerry(t)
+	node.Ferry("user", "create", "--email", "ada@example.org", "--password", "correct horse battery")
+	nobody := newNative(t, node.URL)
+	ada := nobody.as("X-Api-Key", node.Key("--user", "ada@example.org"))
+	var tr struct{ ID, Key string }
+	ada.must("POST", "/transfers", object{"files": []object{{"name": "a.txt", "size": 5}}}, &tr)
+	var key struct{ ID, Secret string }
+	ada.must("POST", "/keys", object{"name": "watches", "scopes": []string{"read"}}, &key)
+	in := nobody.call("POST", "/sessions", object{"email": "ada@example.org", "password": "correct horse battery"})
+	cookie, _, _ := strings.Cut(in.header.Get("Set-Cookie"), ";")
+
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute) // nothing waits so long, if it is right
+	defer stop()
+	watch := func(headers ...string) io.Reader {
+		t.Helper()
+		r, err := http.NewRequestWithContext(ctx, "GET", nobody.url+"/transfers/"+tr.ID+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = nobody.as(headers...).header
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("watching with %v: %s", headers, res.Status)
+		}
+		return res.Body
+	}
+	bySession, byKey := watch("Cookie", cookie), watch("X-Api-Key", key.Secret)
+	byTransfer, byBoth := watch("Ferry-Transfer-Key", tr.Key), watch("Ferry-Transfer-Key", tr.Key, "Cookie", cookie)
+	ada.must("DELETE", "/sessions", nil, nil)
+	ada.must("DELETE", "/keys/"+key.ID, nil, nil)
+	for name, stream := range map[string]io.Reader{"a session": bySession, "an API key": byKey} {
+		if said, err := io.ReadAll(stream); err != nil || bytes.Contains(said, []byte(`"deleted"`)) {
+			t.Errorf("%s is over, and its stream goes on: %s, %v", name, said, err)
+		}
+	}
+	ada.must("DELETE", "/transfers/"+tr.ID, nil, nil)
+	for name, stream := range map[string]io.Reader{"the transfer's key": byTransfer, "it and a session": byBoth} {
+		if said, err := io.ReadAll(stream); err != nil || !bytes.Contains(said, []byte(`"deleted"`)) {
+			t.Errorf("with %s the end is not told: %s, %v", name, said, err)
 		}
 	}
 }

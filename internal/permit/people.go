@@ -32,9 +32,20 @@ type People struct {
 // many; Forbidden for one that the key was not made for. A key acts for its whole
 // account: what one key sent, another may change, and so may whoever logs in.
 func (p *People) Key(ctx context.Context, key account.Secret, use account.Scope) (account.Actor, error) {
+	return p.key(ctx, key, use, p.Accounts.Count)
+}
+
+// StillKey is Key for a call that goes on: it is not counted again.
+func (p *People) StillKey(ctx context.Context, key account.Secret, use account.Scope) (account.Actor, error) {
+	return p.key(ctx, key, use, func(context.Context, *account.APIKey) error { return nil })
+}
+
+func (p *People) key(
+	ctx context.Context, key account.Secret, use account.Scope, count func(context.Context, *account.APIKey) error,
+) (account.Actor, error) {
 	k, err := p.Accounts.Key(ctx, key)
 	if err == nil {
-		err = p.Accounts.Count(ctx, k)
+		err = count(ctx, k)
 	}
 	if err == nil {
 		err = k.May(use)

@@ -124,10 +124,23 @@ func (h *Handler) events(c *call) (any, error) {
 			return answered, nil
 		case <-tick.C:
 		}
-		if t, err = h.Desk.ByKey(c.ctx(), t.Key); err != nil {
+		if t, err = h.still(c, t.ID); err != nil {
 			return answered, nil
 		}
 	}
+}
+
+// still is holder for a call that goes on: whoever is signed out meanwhile, or loses the
+// key, is told no more.
+func (h *Handler) still(c *call, tid share.ID) (*transfer.Transfer, error) {
+	if c.by != nil {
+		who, err := c.by()
+		if err != nil && (c.key == "" || fault.KindOf(err) != fault.Unauthenticated) {
+			return nil, err
+		}
+		c.who = who // nobody, where the transfer's key has to do
+	}
+	return h.Desk.Holder(c.ctx(), c.asker(), c.key, tid)
 }
 
 // progress sums what is acknowledged of a transfer that is being filled.

@@ -191,6 +191,10 @@ type call struct {
 	who account.Actor  // the zero Actor is nobody
 	key account.Secret // of a transfer, as it came along
 	in  session.ID     // of who is signed in; "" for who comes with an API key
+
+	// by gives who that is again, as long as what they came with is good: of a call that
+	// goes on for long. It is nil where nobody is known but by the transfer's key.
+	by func() (account.Actor, error)
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -266,6 +270,7 @@ func (h *Handler) admit(c *call, rt *route) error {
 			return err
 		}
 		c.who = who
+		c.by = func() (account.Actor, error) { return h.Senders.StillKey(ctx, account.Secret(secret), rt.scope) }
 	case token != "":
 		who, in, err := h.Senders.Session(ctx, account.Secret(token))
 		if fault.KindOf(err) == fault.Unauthenticated && (rt.who == guests || rt.who == holders && c.key != "") {
@@ -278,6 +283,7 @@ func (h *Handler) admit(c *call, rt *route) error {
 			return foreignPage()
 		}
 		c.who, c.in = who, in
+		c.by = func() (account.Actor, error) { return h.Senders.Token(ctx, account.Secret(token)) }
 	}
 	switch {
 	case c.who.Account != "", rt.who == guests, rt.who == holders && c.key != "":

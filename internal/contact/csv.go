@@ -3,6 +3,7 @@ package contact
 import (
 	"bufio"
 	"encoding/csv"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -24,9 +25,10 @@ func parseCSV(in *bufio.Reader, each func(entry) error) error {
 	if header == "" {
 		return unreadable(1, "the file is empty")
 	}
-	r := csv.NewReader(in)
+	comma := separator(header)
+	r := csv.NewReader(&narrow{in: in, comma: byte(comma), line: 1})
 	r.FieldsPerRecord = -1 // short and long records are met with what they have
-	r.Comma = separator(header)
+	r.Comma = comma
 	r.TrimLeadingSpace = r.Comma != '\t'
 	r.ReuseRecord = true
 	names, err := r.Read()
@@ -51,6 +53,51 @@ func parseCSV(in *bufio.Reader, each func(entry) error) error {
 			return err
 		}
 	}
+}
+
+// mostRecord is how many bytes a record has, at most: it is held in memory several times.
+const mostRecord = 1 << 20
+
+// A narrow reader ends at a record of more than mostRecord bytes or MaxColumns cells. A
+// cell takes a hundred bytes and more of memory, and of what there is to read only one.
+type narrow struct {
+	in     io.Reader
+	comma  byte
+	line   int // that the next byte is on
+	length int // of the record
+	cells  int // of it, after the first
+	quoted bool
+	wide   error
+}
+
+func (n *narrow) Read(p []byte) (int, error) {
+	if n.wide != nil {
+		return 0, n.wide
+	}
+	k, err := n.in.Read(p)
+	for i, b := range p[:k] {
+		n.length++
+		switch {
+		case b == '"': // twice where it is text: that is none
+			n.quoted = !n.quoted
+		case b == '\n':
+			if n.line++; !n.quoted {
+				n.length, n.cells = 0, 0
+			}
+		case b == n.comma && !n.quoted:
+			n.cells++
+		}
+		switch {
+		case n.cells >= MaxColumns:
+			n.wide = unreadable(n.line, fmt.Sprintf("it has more than %d columns", MaxColumns))
+		case n.length > mostRecord:
+			n.wide = unreadable(n.line, "it is too long")
+		default:
+			continue
+		}
+		return i, n.wide
+	}
+	return k, err
 }
 
 // firstLine gives the first line with something on it, up to the line break that

@@ -15,8 +15,9 @@ import (
 
 // What bounds a file of contacts.
 const (
-	MaxFile = 16 << 20 // bytes
-	MaxRows = 100_000
+	MaxFile    = 16 << 20 // bytes
+	MaxRows    = 100_000
+	MaxColumns = 1000 // of CSV
 )
 
 // mostErrors is how many of its errors a Report names.
@@ -66,7 +67,7 @@ type entry struct {
 // Throttled "import_running".
 //
 // Invalid "contacts_parse", with the line, for a file that is neither CSV with a
-// column of addresses nor vCards; Invalid "charset_unknown"; TooLarge
+// column of addresses, and with at most MaxColumns, nor vCards; Invalid "charset_unknown"; TooLarge
 // "import_too_large" for more than MaxFile bytes or MaxRows rows; Conflict
 // "contacts_limit". An error of the body comes as it is.
 func (s *Service) Import(ctx context.Context, owner account.ID, f File, limit int) (*Report, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/ferry-server/ferry/internal/company"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/plan"
+	"github.com/ferry-server/ferry/internal/words"
 )
 
 type companiesPage struct {
@@ -57,7 +58,7 @@ func (h *Handler) companiesPage(w http.ResponseWriter, r *http.Request, wrong er
 			p.Next = "?after=" + url.QueryEscape(string(companies[i-1].ID))
 			break
 		}
-		row := companyRow{ID: c.ID, Name: c.Name, Domain: c.Domain, Plan: c.Plan, Licences: c.Licences, Who: say.Admin.UsersOf(c.Users, c.Licences)}
+		row := companyRow{ID: c.ID, Name: words.Shown(c.Name), Domain: c.Domain, Plan: c.Plan, Licences: c.Licences, Who: say.Admin.UsersOf(c.Users, c.Licences)}
 		if !c.PaidUntil.IsZero() {
 			row.PaidUntil = c.PaidUntil.UTC().Format(time.DateOnly)
 		}

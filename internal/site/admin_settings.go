@@ -10,6 +10,7 @@ import (
 	"github.com/ferry-server/ferry/internal/account"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/journal"
+	"github.com/ferry-server/ferry/internal/words"
 )
 
 // A Setting is one that is in force, and where it comes from. What is secret in it is
@@ -84,12 +85,15 @@ func (h *Handler) showJournal(w http.ResponseWriter, r *http.Request, _ *account
 			break
 		}
 		row := entryRow{At: say.Moment(e.At), ISO: e.At.UTC().Format(time.RFC3339), Do: e.Do, Outcome: e.Outcome}
-		if row.Who, err = h.nameOfAccount(ctx, names, e.By); err != nil {
+		who, err := h.nameOfAccount(ctx, names, e.By)
+		if err != nil {
 			return err
 		}
-		if row.About, err = h.nameOfAccount(ctx, names, e.About); err != nil {
+		about, err := h.nameOfAccount(ctx, names, e.About)
+		if err != nil {
 			return err
 		}
+		row.Who, row.About = words.Shown(who), words.Shown(about)
 		switch e.Outcome {
 		case journal.Done:
 			row.Outcome = ""

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/ferry-server/ferry/internal/contact"
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/wire"
+	"github.com/ferry-server/ferry/internal/words"
 )
 
 // ContactsPath is somebody's address book.
@@ -40,6 +42,11 @@ type contactRow struct {
 	Name, Email string
 	Members     string // of a group
 }
+
+// Shown and Address are the name, or else the address, and the address as people are
+// shown them. The fields of a form have them as they are.
+func (c contactRow) Shown() string   { return words.Shown(cmp.Or(c.Name, c.Email)) }
+func (c contactRow) Address() string { return words.Shown(c.Email) }
 
 // showContacts shows the book, or what is searched for in it, with why a change failed.
 func (h *Handler) showContacts(w http.ResponseWriter, r *http.Request, me *account.Account, wrong error) error {

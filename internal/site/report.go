@@ -142,7 +142,7 @@ func (h *Handler) showReports(w http.ResponseWriter, r *http.Request, wrong erro
 		}
 		p.Reports = append(p.Reports, reportRow{
 			Key: one.Key, At: say.Moment(one.At), ISO: one.At.UTC().Format(time.RFC3339), Path: one.Path, Title: words.Shown(one.Title),
-			Kind: say.Report.Kinds[string(one.Kind)], Text: strings.TrimSpace(words.ShownLines(one.Text)), From: one.From,
+			Kind: say.Report.Kinds[string(one.Kind)], Text: strings.TrimSpace(words.ShownLines(one.Text)), From: words.Shown(one.From),
 			State: map[report.Outcome]string{report.Blocked: say.Mine.States["transfer_blocked"], report.Dismissed: say.Report.Dismissed}[one.Outcome],
 			Block: one.Outcome != report.Blocked, Dismiss: one.Outcome != report.Dismissed,
 		})

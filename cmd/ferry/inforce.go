@@ -48,13 +48,9 @@ func settingText(v any) string {
 		}
 		return "•••"
 	case databaseURL:
-		u, err := url.Parse(string(v))
-		if err != nil || v == "" {
-			return ""
-		}
-		// The password may stand in the query, too.
-		u.RawQuery = ""
-		return u.Redacted()
+		return urlText(string(v))
+	case directoryURL:
+		return urlText(string(v))
 	case size:
 		return words.Size(int64(v))
 	case time.Duration:
@@ -75,6 +71,17 @@ func settingText(v any) string {
 		return strings.Join(texts, ", ")
 	}
 	return fmt.Sprint(v)
+}
+
+// urlText leaves out of a URL what may be secret: a password, which may stand in the
+// query, too.
+func urlText(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	u.RawQuery = ""
+	return u.Redacted()
 }
 
 // durationText writes a time as parseDuration reads it, with days in front.

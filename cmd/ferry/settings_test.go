@@ -218,7 +218,7 @@ func TestSettingsInForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := parseServe(t, []string{"--config", file, "--compat", "--max-files", "7", "--purge-after=1d12h"},
-		[]string{"FERRY_DATABASE=postgres://ferry:canary@db.example/ferry?password=canary", "FERRY_URL_LIFE=90m"})
+		[]string{"FERRY_DATABASE=postgres://ferry:canary@db.example/ferry?password=canary", "FERRY_URL_LIFE=90m", "FERRY_ACME_DIRECTORY=https://ferry:canary@acme.example/dir?key=canary"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,6 +235,7 @@ func TestSettingsInForce(t *testing.T) {
 		"compat":            "true, 4 ",
 		"url-life":          "1h30m, 3 FERRY_URL_LIFE",
 		"database":          "postgres://ferry:xxxxx@db.example/ferry, 3 FERRY_DATABASE",
+		"acme-directory":    "https://ferry:xxxxx@acme.example/dir, 3 FERRY_ACME_DIRECTORY",
 		"transfer-days":     "14, 2 " + file + ":2",
 		"trusted-proxy":     "10.0.0.0/8, 192.0.2.1/32, 2 " + file + ":3",
 		"secret":            "•••, 2 " + file + ":4",

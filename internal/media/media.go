@@ -84,7 +84,9 @@ func (v *Viewer) Pages(ctx context.Context, doc Source) (pages []Page, of int, e
 	for _, m := range pageSize.FindAllStringSubmatch(string(out), -1) {
 		switch number, _ := strconv.Atoi(cmp.Or(m[1], m[4])); {
 		case m[6] != "":
+			// What the document says of itself comes before, and may look like anything.
 			of, _ = strconv.Atoi(m[6])
+			pages = nil
 		case m[1] != "" && number == len(pages)+1:
 			pages = append(pages, Page{Width: points(m[2]), Height: points(m[3])})
 		case m[4] != "" && number == len(pages) && (m[5] == "90" || m[5] == "270"):

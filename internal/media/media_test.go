@@ -62,6 +62,21 @@ func TestManyPages(t *testing.T) {
 	}
 }
 
+// What a document says of itself is not taken for what it is.
+func TestPagesThatAreTold(t *testing.T) {
+	v := find(t)
+	told := ""
+	for n := range 3 * media.MaxPages {
+		told += fmt.Sprintf("\nPage %4d size: 7 x 7 pts", n+1)
+	}
+	doc := mediatest.PDF(make([]mediatest.Sheet, 4*media.MaxPages)...)
+	doc = bytes.Replace(doc, []byte("/Root 1 0 R"), []byte("/Root 1 0 R/Info<</Title(x"+told+")>>"), 1)
+	pages, of, err := v.Pages(t.Context(), source(doc))
+	if err != nil || of != 4*media.MaxPages || len(pages) != media.MaxPages || pages[0] != (media.Page{Width: 595, Height: 842}) {
+		t.Fatalf("%d pages of %d, the first %v, %v", len(pages), of, pages[:min(1, len(pages))], err)
+	}
+}
+
 // What is no document, or one that is made to take everything, is refused in the time
 // and memory that there are, and leaves nothing behind.
 func TestHostileDocuments(t *testing.T) {

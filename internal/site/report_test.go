@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ferry-server/ferry/internal/account"
+	"github.com/ferry-server/ferry/internal/board"
 	"github.com/ferry-server/ferry/internal/report"
 )
 
@@ -121,5 +122,37 @@ func TestReports(t *testing.T) {
 	w.submit(mine, mara, url.Values{"do": {"password"}, "password": {"sesame"}})
 	if form := w.get("/app/report?link=/to/isles", http.StatusOK); strings.Contains(form, "Isles") {
 		t.Error("the form tells the title of what is locked")
+	}
+}
+
+// Boards are reported and taken out of sight as transfers are, by whichever address.
+func TestReportsOfBoards(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.accounts.CreateUser(t.Context(), account.New{Email: "root@example.org", Password: "a phrase that is long", Admin: true}); err != nil {
+		t.Fatal(err)
+	}
+	root := w.signIn("root@example.org")
+	for _, code := range []string{"b-", "s-"} {
+		b, _ := w.board(code, "Links", board.DraftItem{Title: "x", URL: "https://example.org"})
+		pages := []string{"/downloads/" + string(b.ID) + "/" + b.Hash}
+		if code == "b-" {
+			pages = append(pages, "/board/"+string(b.ID)+"/latest")
+		}
+		for _, page := range pages {
+			shown := w.get(page, http.StatusOK)
+			if form := w.get("/app/report?link="+url.QueryEscape(page), http.StatusOK); !strings.Contains(shown, "/app/report?link="+url.QueryEscape(page)+`"`) || !strings.Contains(form, `value="`+page+`"`) {
+				t.Errorf("%s leads elsewhere: %s", page, shown)
+			}
+			if res := w.post("/app/report", url.Values{"link": {page}, "kind": {"phishing"}, "text": {"It is none."}}.Encode()); res.StatusCode != http.StatusOK {
+				t.Errorf("%s: %s", page, res.Status)
+			}
+		}
+		key := regexp.MustCompile(`name="report" value="([^"]+)"`).FindStringSubmatch(w.get("/app/admin/reports", http.StatusOK, root))[1]
+		if res := w.submit("/app/admin/reports", root, url.Values{"report": {key}, "do": {"blocked"}}); res.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: %s", code, res.Status)
+		}
+		for _, page := range pages {
+			w.get(page, http.StatusGone)
+		}
 	}
 }

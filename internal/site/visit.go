@@ -235,7 +235,7 @@ func PagePath(t *transfer.Transfer, to *transfer.Recipient) string {
 
 // page is the path of the visit's page.
 func (v *visit) page() string {
-	if isBoard(v.Share) {
+	if v.root == boardRoot(v.Share) { // a board has an address with a hash, too
 		return v.root + "/latest"
 	}
 	return v.root

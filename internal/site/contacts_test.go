@@ -34,7 +34,9 @@ func TestContacts(t *testing.T) {
 	if page := send(mara, 400, "do", "add", "name", "Lars", "email", "nobody"); !strings.Contains(page, "This is not an e-mail address.") || !strings.Contains(page, `value="nobody"`) {
 		t.Errorf("a wrong address: %s", page)
 	}
-	send(mara, 409, "do", "add", "email", "zoe@example.org")
+	if page := send(mara, 409, "do", "add", "email", "zoe@example.org"); !strings.Contains(page, "There is a contact with this address already.") {
+		t.Errorf("an address twice: %s", page)
+	}
 	send(mara, 400, "do", "else")
 	if res := w.do(http.MethodPost, at, "do=add&email=x@example.org", formHeader, mara, "Sec-Fetch-Site: cross-site"); res.StatusCode != http.StatusForbidden {
 		t.Errorf("another site adds: %s", res.Status)

@@ -118,6 +118,10 @@ func TestReports(t *testing.T) {
 		t.Errorf("%v", statuses)
 	}
 
+	if told := read(t, w.post("/app/report", good.Encode(), "Accept-Language: de")); !strings.Contains(told, "Das ist schon gemeldet worden") {
+		t.Errorf("in another language: %s", told)
+	}
+
 	// Of what a password protects nothing is told.
 	w.submit(mine, mara, url.Values{"do": {"password"}, "password": {"sesame"}})
 	if form := w.get("/app/report?link=/to/isles", http.StatusOK); strings.Contains(form, "Isles") {

@@ -109,6 +109,11 @@ func dutchPages() *Pages {
 			"password_required": "Vul het wachtwoord in.",
 			"password_wrong":    "Dit is niet het wachtwoord.",
 			"too_many_tries":    "Hier zijn te veel wachtwoorden geprobeerd. Wacht een kwartier en probeer het dan opnieuw.",
+
+			"reported_enough":   "Dit is al gemeld en wordt bekeken.",
+			"report_invalid":    "Zeg wat er niet klopt, in hoogstens duizend tekens.",
+			"contact_duplicate": "Er is al een contact met dit adres.",
+			"contacts_limit":    "Het adresboek is vol.",
 		},
 
 		BackHome: "Naar de beginpagina",

@@ -109,6 +109,11 @@ func germanPages() *Pages {
 			"password_required": "Bitte geben Sie das Passwort ein.",
 			"password_wrong":    "Das ist nicht das Passwort.",
 			"too_many_tries":    "Hier wurden zu viele Passwörter probiert. Warten Sie eine Viertelstunde und versuchen Sie es dann wieder.",
+
+			"reported_enough":   "Das ist schon gemeldet worden und wird angesehen.",
+			"report_invalid":    "Sagen Sie, was nicht stimmt, mit höchstens tausend Zeichen.",
+			"contact_duplicate": "Einen Kontakt mit dieser Adresse gibt es schon.",
+			"contacts_limit":    "Das Adressbuch ist voll.",
 		},
 
 		BackHome: "Zur Startseite",

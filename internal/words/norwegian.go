@@ -109,6 +109,11 @@ func norwegianPages() *Pages {
 			"password_required": "Skriv inn passordet.",
 			"password_wrong":    "Dette er ikke passordet.",
 			"too_many_tries":    "For mange passord er prøvd her. Vent et kvarter, og prøv igjen.",
+
+			"reported_enough":   "Dette er allerede meldt, og blir sett på.",
+			"report_invalid":    "Si hva som er galt, med høyst tusen tegn.",
+			"contact_duplicate": "Det finnes allerede en kontakt med denne adressen.",
+			"contacts_limit":    "Adresseboken er full.",
 		},
 
 		BackHome: "Til forsiden",

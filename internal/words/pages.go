@@ -276,6 +276,11 @@ func English() *Pages {
 			"password_required": "Please enter the password.",
 			"password_wrong":    "This is not the password.",
 			"too_many_tries":    "Too many passwords were tried here. Wait a quarter of an hour, then try again.",
+
+			"reported_enough":   "This has been reported already, and is being looked at.",
+			"report_invalid":    "Say what is wrong, in at most a thousand characters.",
+			"contact_duplicate": "There is a contact with this address already.",
+			"contacts_limit":    "The address book is full.",
 		},
 
 		BackHome: "To the first page",

@@ -109,6 +109,11 @@ func spanishPages() *Pages {
 			"password_required": "Escriba la contraseña.",
 			"password_wrong":    "Esta no es la contraseña.",
 			"too_many_tries":    "Aquí se han probado demasiadas contraseñas. Espere un cuarto de hora y vuelva a intentarlo.",
+
+			"reported_enough":   "Esto ya ha sido denunciado y se está revisando.",
+			"report_invalid":    "Diga qué está mal, en mil caracteres como mucho.",
+			"contact_duplicate": "Ya hay un contacto con esta dirección.",
+			"contacts_limit":    "La libreta de direcciones está llena.",
 		},
 
 		BackHome: "A la página principal",

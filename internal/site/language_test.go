@@ -1,7 +1,9 @@
 package site_test
 
 import (
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -36,5 +38,30 @@ func TestLanguages(t *testing.T) {
 				t.Errorf("kept %q", kept)
 			}
 		})
+	}
+}
+
+// Another language has the same page, with all that was asked for.
+func TestAnotherLanguageOfThePage(t *testing.T) {
+	w := newWorld(t)
+	w.person("mara@example.org")
+	mara := w.signIn("mara@example.org")
+	w.sendAs(mara, "Isles", "isles", sent{"a.txt", "hello"})
+	in := func(page string) string {
+		t.Helper()
+		m := regexp.MustCompile(`<a href="([^"]+)" lang="de"`).FindStringSubmatch(page)
+		if m == nil {
+			t.Fatalf("no German: %s", page)
+		}
+		return html.UnescapeString(m[1])
+	}
+	report := in(w.get("/app/report?link=/to/isles&ferry-language=es", http.StatusOK))
+	if german := w.get("/app/report"+report, http.StatusOK); !strings.Contains(german, "Einen Link melden") || !strings.Contains(german, `value="/to/isles"`) {
+		t.Errorf("%s: %s", report, german)
+	}
+	refused := in(read(t, w.post("/app/report", "link=/to/isles&kind=other")))
+	w.get("/app/report"+refused, http.StatusOK)
+	if found := in(w.get("/app/contacts?search=%22%3Cb%3E%26", http.StatusOK, mara)); found != "?ferry-language=de&search=%22%3Cb%3E%26" {
+		t.Errorf("a search: %s", found)
 	}
 }

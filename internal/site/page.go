@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -36,6 +37,19 @@ type frame struct {
 	Languages []words.Language
 	Me        *account.Account // who is signed in; nil: nobody
 	Here      string           // the path of the page, of which the head makes no way
+	query     url.Values       // by which the page is asked for again
+}
+
+// In is the query of the page in another language: the same page, and not what it is
+// without what was asked for.
+func (f frame) In(lang string) string {
+	q := url.Values{languageName: {lang}}
+	for name, values := range f.query {
+		if name != languageName {
+			q[name] = values
+		}
+	}
+	return "?" + q.Encode()
 }
 
 func (h *Handler) frame(r *http.Request, title string) frame {
@@ -44,7 +58,7 @@ func (h *Handler) frame(r *http.Request, title string) frame {
 	me, _ := h.visitor(r)
 	return frame{
 		Words: say, Site: h.cfg.Look.Name, Logo: h.assets.logo, Home: say.HomeOf(h.cfg.Look.Name), Title: title, Assets: h.assets.root(), Way: 8,
-		Languages: words.Languages(), Me: me, Here: r.URL.Path,
+		Languages: words.Languages(), Me: me, Here: r.URL.Path, query: r.URL.Query(),
 	}
 }
 

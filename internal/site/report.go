@@ -70,6 +70,7 @@ func (h *Handler) showReport(w http.ResponseWriter, r *http.Request, link string
 	}
 	say := h.say(r)
 	p := reportPage{frame: h.frame(r, say.Report.Title), Link: link, Of: h.titleFor(r, v)}
+	p.query = url.Values{"link": {link}} // also where it came by the form
 	var status int
 	status, p.Wrong = h.refusal(r, wrong)
 	if wrong != nil {

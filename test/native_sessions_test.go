@@ -193,3 +193,31 @@ func TestNativeStreamsEndWithTheirRights(t *testing.T) {
 		}
 	}
 }
+
+// A stream of events does not keep a server from ending: it ends, and is not cut off.
+func TestNativeStreamsEndWithTheServer(t *testing.T) {
+	t.Parallel()
+	node := testenv.StartFerry(t, "--drain-timeout", "5s")
+	key := node.Key()
+	var tr struct{ ID string }
+	newNative(t, node.URL, "X-Api-Key", key).must("POST", "/transfers", object{"files": []object{{"name": "a.txt", "size": 5}}}, &tr)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", node.URL+"/ferry/v1/transfers/"+tr.ID+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Api-Key", key)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, res.Body)
+		ended <- err
+	}()
+	node.Stop()
+	if err := <-ended; err != nil {
+		t.Errorf("it is cut off: %v", err)
+	}
+}

@@ -25,7 +25,7 @@ type origin struct {
 // neither is believed.
 func (s *Server) origin(r *http.Request) origin {
 	peer := peerAddr(r.RemoteAddr)
-	from := origin{wire.Origin{Addr: peer}, r.TLS != nil}
+	from := origin{wire.Origin{Addr: peer, Draining: s.ending}, r.TLS != nil}
 	if !s.trusts(peer) {
 		return from
 	}

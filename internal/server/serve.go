@@ -75,7 +75,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config, si
 }
 
 func (s *Server) drain(ctx context.Context, main *http.Server) {
-	s.draining.Store(true)
+	if !s.draining.Swap(true) {
+		close(s.ending)
+	}
 	s.log.InfoContext(ctx, "draining", "requests", s.running.Load(), "timeout", s.cfg.DrainTimeout)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
 	defer cancel()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/ferry-server/ferry/internal/wire"
 )
 
 // start serves s on a free port; stop asks it to end, and waits.
@@ -172,6 +174,34 @@ func TestDrain(t *testing.T) {
 		t.Errorf("the running request got %q", got)
 	}
 	<-stopped
+}
+
+// What has no end of its own is told to end, and is not waited for until it is cut off.
+func TestDrainEndsWhatHasNoEnd(t *testing.T) {
+	entered := make(chan bool)
+	s := New(Config{Log: quiet(), DrainTimeout: time.Hour})
+	s.Mount(door{serve: func(w http.ResponseWriter, r *http.Request) {
+		entered <- true
+		select {
+		case <-wire.Draining(r.Context()):
+			_, _ = io.WriteString(w, "whole")
+		case <-time.After(10 * time.Second):
+			t.Error("it is told nothing")
+		}
+	}}, "/stream")
+	addr, stop := start(t, s)
+	go func() {
+		<-entered
+		stop()
+	}()
+	resp, err := http.Get("http://" + addr + "/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); string(body) != "whole" {
+		t.Errorf("%q, %v", body, err)
+	}
 }
 
 func TestDrainTimeoutCutsOff(t *testing.T) {

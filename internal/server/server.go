@@ -85,6 +85,7 @@ type Server struct {
 	restTime time.Duration // see response.settle
 	running  atomic.Int64
 	draining atomic.Bool
+	ending   chan struct{} // closed when it begins to drain
 }
 
 // New makes a Server without doors: every path is unknown to it.
@@ -96,7 +97,7 @@ func New(cfg Config) *Server {
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Server{cfg: cfg, log: log, restTime: restTime}
+	return &Server{cfg: cfg, log: log, restTime: restTime, ending: make(chan struct{})}
 }
 
 // Mount gives a door the paths that begin with one of the prefixes, which match

@@ -122,6 +122,8 @@ func (h *Handler) events(c *call) (any, error) {
 		select {
 		case <-c.ctx().Done():
 			return answered, nil
+		case <-wire.Draining(c.ctx()):
+			return answered, nil // the client asks the next server: this one waits for it
 		case <-tick.C:
 		}
 		if t, err = h.still(c, t.ID); err != nil {

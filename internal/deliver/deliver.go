@@ -113,7 +113,7 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 	if err != nil && !o.begun {
 		return err
 	}
-	if err != nil && !o.peerGone && !isPeerGone(r, err) && !isOver(err) {
+	if err != nil && !o.peerGone && !isPeerGone(r, err) && !isOver(err) && !errors.Is(err, errEnded) {
 		sent.Err = err
 	}
 	count(r.Context(), sent)

@@ -572,3 +572,28 @@ func TestWhatGoesOutIsCounted(t *testing.T) {
 		t.Error("what has no bytes is counted")
 	}
 }
+
+// An answer that ends because its client fetches the rest otherwise has not broken: it is
+// told as ended, and nobody looks for a cause.
+func TestTheRestIsFetchedOtherwise(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		done := make(chan Sent, 1)
+		url, client := serve(t, secure, func(w http.ResponseWriter, r *http.Request) {
+			it := textItem
+			it.Sent = func(s Sent) { done <- s }
+			it.left = func(off, n int64) int64 { return max(0, min(n, 10-off)) }
+			_ = File(w, r, letters(t), textContent, it)
+		})
+		res, err := client.Get(url)
+		if err == nil {
+			_, err = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+		if err == nil {
+			t.Error("it is taken for whole")
+		}
+		if d := cmp.Diff(Sent{Spans: []Span{{0, 10}}, Ended: true}, <-done); d != "" {
+			t.Errorf("TLS %v: %s", secure, d)
+		}
+	}
+}

@@ -153,13 +153,22 @@ func (h *Handler) writePage(w http.ResponseWriter, view *sharePage, p *archive.P
 	return out.Flush()
 }
 
-// splitName gives the folders of a shown name, from the outside in, and the rest.
+// mostFolders is how many folders deep a list is. A name of nothing but folders has more
+// than a hundred, and ten thousand of those make a page that stops a browser.
+const mostFolders = 10
+
+// splitName gives the folders of a shown name, from the outside in, and the rest. What is
+// deeper than a list goes is one folder with a long name.
 func splitName(name string) (folders []string, short string) {
 	i := strings.LastIndexByte(name, '/')
 	if i <= 0 || i == len(name)-1 {
 		return nil, name
 	}
-	return strings.FieldsFunc(name[:i], func(r rune) bool { return r == '/' }), name[i+1:]
+	folders = strings.FieldsFunc(name[:i], func(r rune) bool { return r == '/' })
+	if len(folders) > mostFolders {
+		folders = append(folders[:mostFolders-1], strings.Join(folders[mostFolders-1:], "/"))
+	}
+	return folders, name[i+1:]
 }
 
 // byFolder gives files in the order of a tree, those of a folder before the folders in it,

@@ -190,6 +190,25 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// A name of nothing but folders makes no page that grows with their number: files of such
+// names would stop the browser of whoever opens the link.
+func TestFoldersAreOnlySoDeep(t *testing.T) {
+	w := newWorld(t)
+	deep := strings.Repeat("a/", 120)
+	var files []sent
+	for i := range 20 {
+		files = append(files, sent{fmt.Sprintf("%c/%sf", 'b'+i, deep), "x"})
+	}
+	tr, _ := w.transfer("", "", append(files, sent{"b/" + deep + "g", "x"}, sent{"z/1/2/3/4/5/6/7/8/9/f", "x"})...)
+	page := w.get(downloads(tr), http.StatusOK)
+	if n := strings.Count(page, "<details"); n != 21*10 || n != strings.Count(page, "</details>") {
+		t.Errorf("%d folders are shown", n)
+	}
+	if !strings.Contains(page, "<summary><bdi>"+strings.TrimSuffix(deep[:len(deep)-16], "/")+"</bdi>") || !strings.Contains(page, "<summary><bdi>9</bdi>") {
+		t.Errorf("the folders have other names: %s", page)
+	}
+}
+
 // What the operator has chosen stands in every page, and is part of the addresses of what
 // pages load.
 func TestLook(t *testing.T) {

@@ -2,6 +2,8 @@ package media
 
 import (
 	"io"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -21,6 +23,12 @@ func TestLimits(t *testing.T) {
 	got, err := run("ulimit -v; ulimit -t; ulimit -f; ulimit -c; cat /dev/stdin; echo; env; pwd")
 	if err != nil || !strings.HasPrefix(got, "786432\n15\n2048\n0\ndocument\n") || strings.Contains(got, "canary") || !strings.HasSuffix(got, "\n/\n") {
 		t.Errorf("%q, %v", got, err)
+	}
+	_, noProc := os.Stat("/proc/self/stat")
+	if _, err := exec.LookPath("renice"); err == nil && noProc == nil { // 18th of /proc/self/stat (proc(5)): 20 and the niceness
+		if got, err := run(`cut -d " " -f 18 /proc/self/stat`); err != nil || strings.TrimSpace(got) < "30" {
+			t.Errorf("its priority is %s, %v", got, err)
+		}
 	}
 	for name, script := range map[string]string{
 		"says too much":  "head -c 1000 /dev/zero",

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"math"
+	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
@@ -28,6 +30,7 @@ type out struct {
 	conn   *http.ResponseController
 	begin  func()        // writes status and headers
 	kernel io.ReaderFrom // nil if there is no sendfile
+	past   *net.TCPConn  // that files are handed to, past net/http; may be nil
 	sender
 	renewed time.Time
 
@@ -46,6 +49,7 @@ func newOut(w http.ResponseWriter, r *http.Request, s sender, begin func()) *out
 		// Not looked for by Unwrap: a writer that hides ReadFrom may change what
 		// passes through it.
 		o.kernel, _ = w.(io.ReaderFrom)
+		o.past = tcpOf(r.Context())
 	}
 	return o
 }
@@ -161,7 +165,7 @@ func (o *out) ReadFrom(src io.Reader) (int64, error) {
 		if err != nil {
 			return sum, err
 		}
-		n, err := o.kernel.ReadFrom(&io.LimitedReader{R: limited.R, N: step})
+		n, err := o.send(&io.LimitedReader{R: limited.R, N: step})
 		sum += n
 		o.body += n
 		limited.N -= n
@@ -170,6 +174,23 @@ func (o *out) ReadFrom(src io.Reader) (int64, error) {
 		}
 	}
 	return sum, nil
+}
+
+// send has the kernel take what it can of src.
+func (o *out) send(src *io.LimitedReader) (int64, error) {
+	if _, ok := src.R.(*os.File); !ok || o.past == nil {
+		return o.kernel.ReadFrom(src)
+	}
+	// What was written before has to be on its way, and may still be with net/http.
+	if err := o.conn.Flush(); err != nil {
+		o.peerGone = true
+		return 0, err
+	}
+	n, err := o.past.ReadFrom(src)
+	if _, lost := o.kernel.ReadFrom(handed(n)); err == nil {
+		err = lost
+	}
+	return n, err
 }
 
 // copy is ReadFrom where bytes must pass through us, to be encrypted or framed.

@@ -38,6 +38,13 @@ func count(ctx context.Context, s Sent) {
 	p.sent(n)
 }
 
+// tcpOf gives the connection of an answer if it is one of a Listener's.
+func tcpOf(ctx context.Context) *net.TCPConn {
+	p, _ := ctx.Value(connKey{}).(peer)
+	c, _ := p.Conn.(conn)
+	return c.TCPConn
+}
+
 const (
 	// settleFrom is how many bytes an answer must have for anybody to wait until they
 	// have arrived; of fewer it is enough that they were written.

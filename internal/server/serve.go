@@ -43,7 +43,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config, si
 	main := s.newHTTPServer(s)
 	ended := make(chan error, 1+len(sides))
 	if conf == nil {
-		go func() { ended <- main.Serve(l) }()
+		go func() { ended <- main.Serve(deliver.Listener(l)) }()
 	} else {
 		main.TLSConfig = conf
 		// Not without TLS: bodies are read in large pieces there anyway, and a wrapper

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -15,48 +16,62 @@ import (
 
 const octets = "application/octet-stream"
 
-// An answer is all that is known of one before its first byte.
+// An answer is all that is known of one before its first byte. It lives for as long as
+// the answer takes: headers are not made before they are written.
 type answer struct {
-	status  int
-	header  http.Header
-	spans   []Span   // of the item, in the body
-	frames  [][]byte // what goes before each span
-	trailer []byte   // and after the last
+	status   int
+	size     int64    // of the item
+	spans    []Span   // of it, in the body
+	frames   [][]byte // what goes before each span
+	trailer  []byte   // and after the last
+	boundary string   // of several spans
 }
 
 // answerTo makes the answer to r about an item of size bytes.
 func answerTo(r *http.Request, it Item, size int64) answer {
 	status, spans := choose(r, it, size)
-	a := answer{status: status, header: neutral(it), spans: spans, frames: make([][]byte, len(spans))}
-	h := a.header
-	switch status {
-	case http.StatusNotModified, http.StatusPreconditionFailed:
-		return a
-	case http.StatusRequestedRangeNotSatisfiable:
-		h.Set("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
-		h.Set("Content-Length", "0")
-		return a
+	a := answer{status: status, size: size, spans: spans, frames: make([][]byte, len(spans))}
+	if len(spans) > 1 {
+		a.frame(it)
 	}
-	describe(h, it)
-	if status == http.StatusPartialContent {
-		if len(spans) == 1 {
-			h.Set("Content-Range", spans[0].of(size))
-		} else {
-			a.frame(size)
-		}
-	}
-	n := int64(len(a.trailer))
-	for i, s := range spans {
-		n += int64(len(a.frames[i])) + s.N
-	}
-	h.Set("Content-Length", strconv.FormatInt(n, 10))
 	return a
 }
 
-// neutral gives the headers of every answer about an item. Its bytes are a
+// length is that of the body.
+func (a *answer) length() int64 {
+	n := int64(len(a.trailer))
+	for i, s := range a.spans {
+		n += int64(len(a.frames[i])) + s.N
+	}
+	return n
+}
+
+// head sets the headers.
+func (a *answer) head(h http.Header, it Item) {
+	neutral(h, it)
+	switch a.status {
+	case http.StatusNotModified, http.StatusPreconditionFailed:
+		return
+	case http.StatusRequestedRangeNotSatisfiable:
+		h.Set("Content-Range", "bytes */"+strconv.FormatInt(a.size, 10))
+		h.Set("Content-Length", "0")
+		return
+	case http.StatusPartialContent:
+		if len(a.spans) == 1 {
+			h.Set("Content-Range", a.spans[0].of(a.size))
+		}
+	}
+	h.Set("Content-Type", it.mediaType())
+	if a.boundary != "" {
+		h.Set("Content-Type", "multipart/byteranges; boundary="+a.boundary)
+	}
+	h.Set("Content-Disposition", Disposition(it.Name))
+	h.Set("Content-Length", strconv.FormatInt(a.length(), 10))
+}
+
+// neutral sets the headers of every answer about an item. Its bytes are a
 // stranger's: no browser may guess what they are or run them in our origin.
-func neutral(it Item) http.Header {
-	h := make(http.Header, 16)
+func neutral(h http.Header, it Item) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -69,17 +84,9 @@ func neutral(it Item) http.Header {
 	if hasTime(it.Modified) {
 		h.Set("Last-Modified", it.Modified.UTC().Format(http.TimeFormat))
 	}
-	return h
 }
 
-// describe adds what an answer with bytes says about them.
-func describe(h http.Header, it Item) {
-	h.Set("Content-Type", octets)
-	if it.Type != "" {
-		h.Set("Content-Type", it.Type)
-	}
-	h.Set("Content-Disposition", Disposition(it.Name))
-}
+func (it Item) mediaType() string { return cmp.Or(it.Type, octets) }
 
 // hasTime reports whether t says anything; 1970 begins where somebody forgot it.
 func hasTime(t time.Time) bool { return !t.IsZero() && t.Unix() != 0 }
@@ -90,7 +97,7 @@ func (s Span) of(size int64) string {
 }
 
 // frame makes a one of several spans (RFC 9110, section 14.6).
-func (a *answer) frame(size int64) {
+func (a *answer) frame(it Item) {
 	var buf bytes.Buffer
 	take := func() []byte {
 		defer buf.Reset()
@@ -99,14 +106,14 @@ func (a *answer) frame(size int64) {
 	m := multipart.NewWriter(&buf) // a bytes.Buffer returns no error
 	for i, s := range a.spans {
 		_, _ = m.CreatePart(textproto.MIMEHeader{
-			"Content-Range": {s.of(size)},
-			"Content-Type":  {a.header.Get("Content-Type")},
+			"Content-Range": {s.of(a.size)},
+			"Content-Type":  {it.mediaType()},
 		})
 		a.frames[i] = take()
 	}
 	_ = m.Close()
 	a.trailer = take()
-	a.header.Set("Content-Type", "multipart/byteranges; boundary="+m.Boundary())
+	a.boundary = m.Boundary()
 }
 
 // Disposition gives the Content-Disposition by which a browser saves an answer

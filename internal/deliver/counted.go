@@ -30,8 +30,8 @@ func Counted(
 ) error {
 	f.Size = src.Size()
 	var size int64
-	if a := answerTo(r, it, f.Size); r.Method != http.MethodHead && a.status < http.StatusMultipleChoices {
-		for _, s := range a.spans {
+	if status, spans := choose(r, it, f.Size); r.Method != http.MethodHead && status < http.StatusMultipleChoices {
+		for _, s := range spans {
 			f.Spans = append(f.Spans, transfer.Span(s))
 			size += s.N
 		}

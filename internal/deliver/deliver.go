@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -99,7 +98,7 @@ type sender struct {
 func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, src Source, it Item) error {
 	a := answerTo(r, it, src.Size())
 	o := newOut(w, r, s, func() {
-		maps.Copy(w.Header(), a.header)
+		a.head(w.Header(), it)
 		w.WriteHeader(a.status)
 	})
 	o.left = it.left

@@ -38,6 +38,7 @@ type sqlite struct {
 	torn    bool // the last act did not end, and left its transaction behind
 	cause   error
 
+	askers  askers
 	readers *sql.DB
 	mu      sync.RWMutex // guards reads
 	reads   map[string]*sql.Stmt
@@ -100,8 +101,11 @@ func openSQLite(ctx context.Context, path string, o Options) (_ *sqlite, err err
 	if err := migrate(ctx, s, o.scripts); err != nil {
 		return nil, err
 	}
-	s.readers, err = openConns(path, readConns, "query_only(1)", "cache_size(-2000)")
-	return s, err
+	if s.readers, err = openConns(path, readConns, "query_only(1)", "cache_size(-2000)"); err != nil {
+		return nil, err
+	}
+	s.askers.start(readConns)
+	return s, nil
 }
 
 func openConns(path string, n int, pragmas ...string) (*sql.DB, error) {
@@ -121,6 +125,7 @@ func openConns(path string, n int, pragmas ...string) (*sql.DB, error) {
 func (s *sqlite) broken() <-chan struct{} { return s.dead }
 
 func (s *sqlite) close() error {
+	s.askers.close()
 	var errs []error
 	for _, stmts := range []map[string]*sql.Stmt{s.stmts, s.reads} {
 		for _, st := range stmts {
@@ -148,11 +153,13 @@ func (s *sqlite) query(ctx context.Context, each func(scan) error, text string, 
 	}
 	// Queries are short. A context that can end would cost a goroutine for each.
 	ctx = context.WithoutCancel(ctx)
-	st, err := s.prepared(ctx, text)
-	if err != nil {
-		return sqliteError(err)
-	}
-	return queryStmt(ctx, st, each, args)
+	return s.askers.do(func() error {
+		st, err := s.prepared(ctx, text)
+		if err != nil {
+			return sqliteError(err)
+		}
+		return queryStmt(ctx, st, each, args)
+	})
 }
 
 // prepared gives the statement of this text, kept open on each reading connection.

@@ -40,6 +40,7 @@ type out struct {
 	at       int64  // of the item: where the span begins
 	body     int64  // bytes of the span that were handed over
 	begun    bool
+	flushed  bool
 	peerGone bool
 }
 
@@ -182,7 +183,7 @@ func (o *out) send(src *io.LimitedReader) (int64, error) {
 		return o.kernel.ReadFrom(src)
 	}
 	// What was written before has to be on its way, and may still be with net/http.
-	if err := o.conn.Flush(); err != nil {
+	if err := o.flush(src.N == o.step); err != nil {
 		o.peerGone = true
 		return 0, err
 	}
@@ -191,6 +192,20 @@ func (o *out) send(src *io.LimitedReader) (int64, error) {
 		err = lost
 	}
 	return n, err
+}
+
+// flush has net/http write what it holds. The first time that is the head of the answer,
+// which it makes on a stack of 3 KiB (chunkWriter.writeHeader): before a long body on
+// another goroutine's, because ours would be twice as large from then on, for as long as
+// the peer takes.
+func (o *out) flush(long bool) error {
+	first := !o.flushed
+	if o.flushed = true; !first || !long {
+		return o.conn.Flush()
+	}
+	flushed := make(chan error)
+	go func() { flushed <- o.conn.Flush() }()
+	return <-flushed
 }
 
 // copy is ReadFrom where bytes must pass through us, to be encrypted or framed.

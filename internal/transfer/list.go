@@ -345,6 +345,9 @@ func (d *Desk) RecipientsOf(ctx context.Context, some []*Transfer) (map[share.Ke
 // ByTrack finds the transfer that a link opens, and whose link it is: nil for the
 // common one. Like share.Service.ByCode it gives the transfer beside Gone.
 func (d *Desk) ByTrack(ctx context.Context, track string) (*Transfer, *Recipient, error) {
+	if len(track) != TrackLen {
+		return nil, nil, share.NotFound() // an id, or a name: two queries less
+	}
 	t, to, err := d.store.TransferByTrack(ctx, track)
 	if err != nil {
 		return nil, nil, err

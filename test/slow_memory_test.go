@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -77,13 +79,38 @@ func TestSlowTransfersTakeLittle(t *testing.T) {
 		}
 	}
 
-	// The kernel must not take all of an answer at once, so clients have small windows.
 	node.Stop()
 	node.Restart()
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10) })
-	}}
-	large := make([]byte, 4<<20)
+	link := n.sendLarge()
+	before = memory(t, node, "VmRSS")
+	answers := openSlowly(t, link, many, 64)
+	each = (memory(t, node, "VmRSS") - before) / many
+	t.Logf("a slow download takes %d KiB", each>>10)
+	if each > most {
+		t.Errorf("more than %d KiB", most>>10)
+	}
+	if err := atOnce(many, many, func(i int) error {
+		got, err := io.Copy(io.Discard, answers[i].Body)
+		if err == nil && got != largeSize-tasted {
+			err = fmt.Errorf("%d bytes came", got)
+		}
+		_ = answers[i].Body.Close()
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+const (
+	largeSize = 4 << 20  // of the file of sendLarge, more than the kernel takes at once
+	tasted    = 16 << 10 // what openSlowly takes of each answer
+)
+
+// sendLarge sends a file and gives the address of its bytes. They have been fetched some
+// times: what any server has after its first answers is not a download's.
+func (n *native) sendLarge() (url string) {
+	n.Helper()
+	large := make([]byte, largeSize)
 	var one nativeTransfer
 	n.must("POST", "/transfers", object{"name": "large", "files": []object{{"name": "a", "size": len(large)}}}, &one)
 	for at, number := int64(0), 1; at < int64(len(large)); number++ {
@@ -92,39 +119,78 @@ func TestSlowTransfersTakeLittle(t *testing.T) {
 		at = end
 	}
 	n.must("POST", "/transfers/"+one.ID+"/finalize", nil, nil)
-	for range 20 { // what any server has after its first answers is not a download's
-		if a := n.call("GET", "/links/large/files/"+one.Uploads[0].ID, nil); a.status != http.StatusOK {
-			t.Fatalf("%d %s", a.status, a.body)
+	path := "/links/large/files/" + one.Uploads[0].ID
+	for range 20 {
+		if a := n.call("GET", path, nil); a.status != http.StatusOK {
+			n.Fatalf("%d %s", a.status, a.body)
 		}
 	}
-	before = memory(t, node, "VmRSS")
+	return n.url + path
+}
+
+// openSlowly begins many downloads, so many of them together, each on a connection of its own, that take no more than
+// their beginnings. The kernel must not take all of an answer at once, so their windows are
+// small.
+func openSlowly(t *testing.T, url string, many, together int) []*http.Response {
+	t.Helper()
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10) })
+	}}
 	answers := make([]*http.Response, many)
-	if err := atOnce(64, many, func(i int) error {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, node.URL+"/ferry/v1/links/large/files/"+one.Uploads[0].ID, nil)
+	if err := atOnce(together, many, func(i int) error {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
 			return err
 		}
 		if answers[i], err = (&http.Transport{ReadBufferSize: 4 << 10, DialContext: dialer.DialContext}).RoundTrip(r); err != nil {
 			return err
 		}
-		_, err = io.CopyN(io.Discard, answers[i].Body, 16<<10)
+		_, err = io.CopyN(io.Discard, answers[i].Body, tasted)
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	each = (memory(t, node, "VmRSS") - before) / many
-	t.Logf("a slow download takes %d KiB", each>>10)
+	return answers
+}
+
+// A download that waits for its peer has small stacks: 8 KiB for its own goroutine, and 2 or
+// 4 for the one that net/http has beside it. Few begin at once: the runtime counts the
+// stacks of threads too, and has many of those when many are at the disk.
+func TestSlowDownloadsHaveSmallStacks(t *testing.T) {
+	const many = 200
+	const most = 14 << 10
+	files(t, 2*many+500)
+	node := testenv.StartFerry(t, "--private-listen", "127.0.0.1:0")
+	private := regexp.MustCompile(`private listener.* address=(\S+)`).FindStringSubmatch(node.Log())
+	if private == nil {
+		t.Fatal("the log does not tell of the private listener")
+	}
+	link := newNative(t, node.URL, "X-Api-Key", node.Key()).sendLarge()
+	before := stacks(t, private[1])
+	for _, a := range openSlowly(t, link, many, 4) {
+		defer a.Body.Close()
+	}
+	each := (stacks(t, private[1]) - before) / many
+	t.Logf("each holds %d bytes of stacks", each)
 	if each > most {
-		t.Errorf("more than %d KiB", most>>10)
+		t.Errorf("more than %d", most)
 	}
-	if err := atOnce(many, many, func(i int) error {
-		got, err := io.Copy(io.Discard, answers[i].Body)
-		if err == nil && got != int64(len(large))-16<<10 {
-			err = fmt.Errorf("%d bytes came", got)
-		}
-		_ = answers[i].Body.Close()
-		return err
-	}); err != nil {
-		t.Error(err)
+}
+
+// stacks tells how many bytes of memory a node has for the stacks of its goroutines, after
+// a collection: it frees those of goroutines that are no more.
+func stacks(t *testing.T, private string) int {
+	t.Helper()
+	res, err := http.Get("http://" + private + "/debug/pprof/heap?gc=1&debug=1")
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	m := regexp.MustCompile(`(?m)^# Stack = (\d+)`).FindSubmatch(text)
+	if m == nil {
+		t.Fatal("the profile does not tell of stacks")
+	}
+	n, _ := strconv.Atoi(string(m[1]))
+	return n
 }

@@ -20,7 +20,7 @@ func TestSlowTransfersTakeLittle(t *testing.T) {
 		t.Skip("half a minute: -args -long")
 	}
 	const many = 1000
-	const most = 100 << 10 // bytes of memory for each; docs/performance.md has the goals
+	const mostUp, mostDown = 100 << 10, 50 << 10 // bytes of memory for each; docs/performance.md has the goals
 	files(t, 2*many+500)
 	t.Setenv("GOMEMLIMIT", "256MiB")
 	node := testenv.StartFerry(t)
@@ -69,8 +69,8 @@ func TestSlowTransfersTakeLittle(t *testing.T) {
 	write(16<<10, 100<<10)
 	each := (memory(t, node, "VmRSS") - before) / many
 	t.Logf("a slow upload takes %d KiB", each>>10)
-	if each > most {
-		t.Errorf("more than %d KiB", most>>10)
+	if each > mostUp {
+		t.Errorf("more than %d KiB", mostUp>>10)
 	}
 	write(100<<10, len(part))
 	for range many {
@@ -86,8 +86,8 @@ func TestSlowTransfersTakeLittle(t *testing.T) {
 	answers := openSlowly(t, link, many, 64)
 	each = (memory(t, node, "VmRSS") - before) / many
 	t.Logf("a slow download takes %d KiB", each>>10)
-	if each > most {
-		t.Errorf("more than %d KiB", most>>10)
+	if each > mostDown {
+		t.Errorf("more than %d KiB", mostDown>>10)
 	}
 	if err := atOnce(many, many, func(i int) error {
 		got, err := io.Copy(io.Discard, answers[i].Body)

@@ -121,3 +121,14 @@ func TestListsThatFail(t *testing.T) {
 		t.Error(p, err)
 	}
 }
+
+// The database is not asked for what cannot be a track: the sender's own name of a link, a
+// transfer's id, a short code.
+func TestNoTrackIsNotLookedFor(t *testing.T) {
+	d := &Desk{} // without a store to ask
+	for _, name := range []string{"", "large", "0123456789abcdef", strings.Repeat("x", TrackLen+1)} {
+		if _, _, err := d.ByTrack(t.Context(), name); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func (s sender) send(w http.ResponseWriter, r *http.Request, from blob.Store, sr
 }
 
 // write writes all spans of a. What was sent of them is told with an error too.
-func (a answer) write(ctx context.Context, o *out, from blob.Store, src Source) (sent Sent, err error) {
+func (a *answer) write(ctx context.Context, o *out, from blob.Store, src Source) (sent Sent, err error) {
 	for i, want := range a.spans {
 		o.lead, o.at, o.body = a.frames[i], want.Off, 0
 		err := src.WriteRange(ctx, o, from, want.Off, want.N)

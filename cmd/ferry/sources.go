@@ -128,10 +128,13 @@ func (s *sources) load(ctx *kong.Context) error {
 	}
 	s.text = string(data)
 	if _, err := toml.Decode(s.text, &s.file); err != nil {
+		// The decoder's own words are not said: they quote the file, and what it could
+		// not read is perhaps a password without quotes.
+		line := 1
 		if at, ok := errors.AsType[toml.ParseError](err); ok {
-			return fmt.Errorf("%s:%d: %s", s.name, at.Position.Line, at.Message)
+			line = at.Position.Line
 		}
-		return fmt.Errorf("%s: %w", s.name, err)
+		return fmt.Errorf("%s:%d: is no TOML: a text stands in quotes, and each key once", s.name, line)
 	}
 	return nil
 }

@@ -135,17 +135,19 @@ func (w *world) checkFile(f *file, s *upload.File, parts []upload.Part) {
 	for _, p := range parts {
 		there[p.Number] = true
 		got += p.Length
+		lies := "in place"
 		if p.Blob != s.Blob() {
 			loose++
+			lies = "loose"
 		}
 		whole = blob.CombineCRC(whole, p.CRC, p.Length)
 		var out bytes.Buffer
 		_, err := blob.Copy(context.Background(), &out, w.node.blobs, blob.Content{p.Segment}, 0, p.Length)
 		switch {
 		case err != nil:
-			w.bad("part %d of %s is promised, and cannot be read: %v", p.Number, f.name(), err)
+			w.bad("part %d of %s, %s, is promised, and cannot be read: %v", p.Number, f.name(), lies, err)
 		case crc32.ChecksumIEEE(out.Bytes()) != p.CRC:
-			w.bad("part %d of %s is not what its row says", p.Number, f.name())
+			w.bad("part %d of %s, %s, is not what its row says", p.Number, f.name(), lies)
 		default:
 			w.book.compare(f, []upload.Part{p}, out.Bytes())
 		}

@@ -47,7 +47,7 @@ func (s *Service) pour(ctx context.Context, w blob.Writer, at blob.Segment, p Pu
 		return nil, err
 	}
 	if planted.RowBeforeBytes {
-		return part, nil
+		return part, nil // recordIf syncs
 	}
 	return part, w.Sync(ctx)
 }

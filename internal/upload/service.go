@@ -404,6 +404,12 @@ func (s *Service) recordIf(
 		}
 		return n, nil
 	})
+	if planted.RowBeforeBytes && err == nil && bytes == nil {
+		var w blob.Writer
+		if w, err = s.blobs.Edit(ctx, part.Blob); err == nil {
+			err = errors.Join(w.Sync(ctx), w.Close())
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

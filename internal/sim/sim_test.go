@@ -75,9 +75,7 @@ func (w *world) run() error {
 		}
 	}
 	w.faults, w.calm = false, true
-	// Folders that were new as the root could not be synced take nothing until the node is
-	// started anew (package disk: place): its operator has done so by now.
-	if w.crashes == 0 || w.rootFailed || w.one(2) {
+	if w.crashes == 0 || w.one(2) {
 		if err := w.crash(); err != nil {
 			return err
 		}

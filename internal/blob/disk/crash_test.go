@@ -223,7 +223,11 @@ func powerFailure(seed uint64) error {
 	faulty := chance(2) == 0
 	fsys := disktest.New(seed, func(c disktest.Call) error {
 		sleep()
-		if faulty && c.Path != "/" && chance(40) == 0 {
+		odds := int64(40)
+		if c.Do == "SyncDir" && c.Path == "/blobs" {
+			odds = 4
+		}
+		if faulty && c.Path != "/" && chance(odds) == 0 {
 			return syscall.EIO
 		}
 		return nil

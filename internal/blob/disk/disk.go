@@ -55,12 +55,13 @@ type Store struct {
 	now  func() time.Time
 	park func()
 
-	mu      sync.Mutex // never held during a call of fsys
-	files   map[blob.ID]*file
-	folders map[string]*folder
-	durable recent.Map[blob.ID, struct{}]     // blobs whose name is durable
-	failed  recent.Map[blob.ID, error]        // blobs an fsync of which failed, and why
-	past    recent.Map[string, folderHistory] // folders
+	mu        sync.Mutex // never held during a call of fsys
+	files     map[blob.ID]*file
+	folders   map[string]*folder
+	durable   recent.Map[blob.ID, struct{}]     // blobs whose name is durable
+	failed    recent.Map[blob.ID, error]        // blobs an fsync of which failed, and why
+	past      recent.Map[string, folderHistory] // folders that are durable
+	unsettled map[string]folderHistory          // folders that this process has made and that are not
 }
 
 var _ blob.Store = (*Store)(nil)
@@ -82,7 +83,7 @@ func Open(fsys FS, root string, opts Options) (*Store, error) {
 	s := &Store{
 		fsys: fsys, now: opts.Now, park: opts.Park,
 		files:   make(map[blob.ID]*file),
-		folders: make(map[string]*folder),
+		folders: make(map[string]*folder), unsettled: make(map[string]folderHistory),
 		durable: recent.Map[blob.ID, struct{}]{Most: rememberDurable},
 		failed:  recent.Map[blob.ID, error]{Most: rememberFailed},
 		past:    recent.Map[string, folderHistory]{Most: rememberFolders},
@@ -183,11 +184,27 @@ func (s *Store) removeFolder(name string) {
 	if d.refs > 1 {
 		return
 	}
-	d.place = place{in: s.root, removing: 1}
+	durable, made := d.durable, d.made
+	if durable {
+		d.since = s.root.failures // else who comes now would take it for condemned
+	}
+	d.durable, d.late = false, false
+	d.removing++
 	s.mu.Unlock()
-	_ = s.fsys.Rmdir(d.path)
+	err := s.fsys.Rmdir(d.path)
 	s.mu.Lock()
 	d.removing--
+	switch {
+	case d.made != made: // it is another
+		d.durable = d.durable || d.late
+	case err == nil:
+		d.durable = true // until somebody makes it
+	default:
+		d.durable = durable || d.late
+	}
+	if d.durable {
+		d.young = nil
+	}
 }
 
 // Space implements blob.Store.

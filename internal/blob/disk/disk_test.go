@@ -409,31 +409,71 @@ func TestASyncThatWasNotBegunIsNotFinal(t *testing.T) {
 	}
 }
 
+// A failed fsync of the root condemns the folders that were new, and what lies in them; it
+// does not close them to blobs that come later.
 func TestRootFailureCondemnsNewFolders(t *testing.T) {
-	var broken atomic.Bool
-	fsys := disktest.New(1, func(c disktest.Call) error {
-		if broken.Load() && c.Do == "SyncDir" && c.Path == "/blobs" {
-			return syscall.EIO
+	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
+		var broken atomic.Bool
+		fsys := disktest.New(1, func(c disktest.Call) error {
+			if broken.Load() && c.Do == "SyncDir" && c.Path == "/blobs" {
+				return errno
+			}
+			return nil
+		})
+		former := openIn(t, fsys)
+		p := newPromises()
+		write := func(s *disk.Store, at time.Time) error { return p.upload(s, idAt(at), part(1, 0)) }
+		found, durable, next := time.Now().Add(-6*time.Hour), time.Now().Add(-5*time.Hour), time.Now().Add(-4*time.Hour)
+		must := func(what string, err error) {
+			t.Helper()
+			if err != nil {
+				t.Errorf("%v: %s: %v", errno, what, err)
+			}
 		}
-		return nil
-	})
-	s := openIn(t, fsys)
-	write := func(at time.Time) error { return blobtest.Write(t.Context(), s, idAt(at), []byte("x"), 0) }
-	durable, next := time.Now().Add(-5*time.Hour), time.Now().Add(-4*time.Hour)
-	if err := write(durable); err != nil {
-		t.Fatal(err)
-	}
-	broken.Store(true)
-	if err := write(next); !fault.Is(err, "sync_failed") {
-		t.Errorf("a blob in a folder that is not durable: %v", err)
-	}
-	broken.Store(false)
-	if err := write(next); !fault.Is(err, "sync_failed") {
-		t.Errorf("another one in the same folder: %v, want sync_failed: the folder's name may be lost", err)
-	}
-	for _, at := range []time.Time{durable, next.Add(time.Hour)} {
-		if err := write(at); err != nil {
-			t.Errorf("a blob in a folder durable before, or made later: %v", err)
+		must("a former start", write(former, found))
+		s := openIn(t, fsys)
+		must("a folder that will be durable", write(s, durable))
+
+		var late, last, idle blob.Writer
+		lateID, lastID, idleID := idAt(next), idAt(next), idAt(next)
+		for id, w := range map[blob.ID]*blob.Writer{lateID: &late, lastID: &last, idleID: &idle} {
+			var err error
+			if *w, err = s.Edit(t.Context(), id); err == nil {
+				_, err = (*w).WriteAt([]byte("x"), 0)
+			}
+			must("begun before", err)
+		}
+		must("closed without a sync", idle.Close())
+		broken.Store(true)
+		want := map[syscall.Errno]string{syscall.EIO: "sync_failed", syscall.ENOSPC: "disk_full"}[errno]
+		for range 2 {
+			if err := write(s, next); !fault.Is(err, want) {
+				t.Errorf("a blob in a folder that cannot be made durable: %v, want %s", err, want)
+			}
+		}
+		must("a folder that was durable", write(s, durable))
+		must("a folder that was found", write(s, found))
+		broken.Store(false)
+		if err := p.sync(late, lateID, promise{0, []byte("x")}); !fault.Is(err, want) {
+			t.Errorf("a blob begun before the failure: %v, want %s: its name may be lost", err, want)
+		}
+		for range 2 {
+			must("another one in the same folder, later", write(s, next))
+		}
+		if err := p.sync(late, lateID, promise{0, []byte("x")}); !fault.Is(err, "sync_failed") {
+			t.Errorf("the blob begun before the failure, again: %v, want sync_failed", err)
+		}
+		if err := p.sync(last, lastID, promise{0, []byte("x")}); !fault.Is(err, want) {
+			t.Errorf("another one begun before the failure: %v, want %s", err, want)
+		}
+		must("closed", errors.Join(late.Close(), last.Close()))
+		must("what was closed without a sync, again", p.upload(s, idleID, part(2, 0)))
+		must("a folder made later", write(s, next.Add(time.Hour)))
+		if len(p.made) != 8 {
+			t.Errorf("%v: %d blobs were promised", errno, len(p.made))
+		}
+		for seed := range uint64(20) {
+			must("after a power cut", p.check(fsys.Crash(seed, nil)))
 		}
 	}
 }

@@ -131,32 +131,38 @@ func (s *Store) openForWriting(f *file, path string) (File, error) {
 			known = false
 		}
 		s.mu.Lock()
-		found := f.since
+		if f.in.condemned() {
+			s.mu.Unlock()
+			if err = f.in.renewal.Do(struct{}{}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		found, made := f.since, f.in.made
 		f.since, f.durable = f.in.failures, false // whatever is known of a former one
 		s.durable.Drop(f.id)
-		rootFailures := s.root.failures
 		s.mu.Unlock()
 		h, err = s.fsys.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		switch {
+		case err == nil:
+			s.mu.Lock()
+			f.in.took(f.id)
+			s.mu.Unlock()
+			return h, nil
 		case errors.Is(err, fs.ErrExist):
 			s.mu.Lock()
 			f.since = found
 			s.mu.Unlock()
 			known = true
-			continue
 		case !errors.Is(err, fs.ErrNotExist):
-			return h, err
-		}
-		switch err = s.fsys.Mkdir(f.in.path, 0o700); {
-		case err == nil:
-			s.mu.Lock()
-			f.in.since, f.in.durable = rootFailures, false
-			s.mu.Unlock()
-		case !errors.Is(err, fs.ErrExist):
 			return nil, err
+		default:
+			if err = f.in.making.Do(made); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil, err
+	return nil, errors.New("its folder goes again and again")
 }
 
 // sync makes durable what was written to f before it was called: first the name,

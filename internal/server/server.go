@@ -132,12 +132,13 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	prefix, door := s.doors.find(r.URL.Path)
 	defer s.recover(w, r, prefix, door, from.https)
-	defer s.running.Add(-1)
-	if running := s.running.Add(1); running > int64(s.cfg.MaxRequests) {
+	if s.running.Add(1) > int64(s.cfg.MaxRequests) {
+		s.running.Add(-1) // who is refused takes no place while the rest of the body comes
 		w.Header().Set("Retry-After", "1")
 		door.Refuse(w, r, fault.New(fault.Unavailable, CodeOverloaded, "too many requests at once, please try again"))
 		return
 	}
+	defer s.running.Add(-1)
 	if s.cfg.Maintenance && !strings.HasPrefix(r.URL.Path, assets) {
 		w.Header().Set("Retry-After", "120")
 		door.Refuse(w, r, fault.New(fault.Unavailable, CodeMaintenance, "temporarily offline for maintenance"))

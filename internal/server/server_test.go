@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/wire"
@@ -192,6 +194,44 @@ func TestOverloadIsRefusedByTheDoor(t *testing.T) {
 	if w := get(s, "/s3/x"); w.Code != 200 {
 		t.Errorf("afterwards: %d %s", w.Code, w.Body)
 	}
+}
+
+// Whoever is refused while the server is full takes no place: else those that come again
+// and again, with bodies that are taken in, would keep it full when nobody else is there.
+func TestOverloadEnds(t *testing.T) {
+	entered, leave := make(chan bool), make(chan bool)
+	s := New(Config{Log: quiet(), MaxRequests: 1})
+	s.restTime = time.Hour
+	s.Mount(door{name: "slow", serve: func(http.ResponseWriter, *http.Request) { entered <- true; <-leave }}, "/slow")
+	refused := make(chan bool, 1)
+	s.Mount(refusals{door{name: "site"}, refused}, "/")
+	addr, _ := start(t, s)
+	done := make(chan bool)
+	go func() { get(s, "/slow"); done <- true }()
+	<-entered
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+	<-refused // and is waited for
+	leave <- true
+	<-done
+	if w := get(s, "/"); w.Code != 200 {
+		t.Errorf("while nobody is served: %d %s", w.Code, w.Body)
+	}
+}
+
+// refusals tells of each refusal before it is written.
+type refusals struct {
+	door
+	tell chan<- bool
+}
+
+func (d refusals) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	d.tell <- true
+	d.door.Refuse(w, r, err)
 }
 
 func TestMaintenance(t *testing.T) {

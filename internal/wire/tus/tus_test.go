@@ -598,3 +598,38 @@ func TestAllThatCameIsComplete(t *testing.T) {
 		})
 	}
 }
+
+// What is refused for what it brings completes nothing, though all places of the file are
+// filled by then: its sender hears that it was not taken.
+func TestRefusedBytesCompleteNothing(t *testing.T) {
+	const size = 16<<20 + 100_000 // a part as it is planned, and what is left
+	want := pattern(size)
+	for _, tt := range []struct {
+		name   string
+		body   []byte
+		before func(d *door, file upload.ID)
+		status int
+	}{
+		{"more than was announced", append(bytes.Clone(want), "more"...), func(*door, upload.ID) {}, 413},
+		{"others than came by their number", append(bytes.Clone(want[:size-1]), want[size-1]+1), func(d *door, file upload.ID) {
+			_, err := d.uploads.Put(d.Context(), upload.Put{
+				Account: d.owner, File: file, Number: 2, Length: 100_000, Body: bytes.NewReader(want[16<<20:]),
+			})
+			d.must(err)
+		}, 409},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDoor(t)
+			at := d.send("POST", "/files", header{"Upload-Length", strconv.Itoa(size)}, nil).Header.Get("Location")
+			file := upload.ID(at[strings.LastIndexByte(at, '/')+1:])
+			tt.before(d, file)
+			chunked := struct{ io.Reader }{bytes.NewReader(tt.body)}
+			d.send("PATCH", at, header{"Content-Type", appendType, "Upload-Offset", "0"}, chunked).want(t, tt.status)
+			f, err := d.uploads.File(t.Context(), d.owner, file)
+			d.must(err)
+			if f.State != upload.Open || f.Home.State == share.Ready {
+				t.Errorf("the file is %v, its transfer %v", f.State, f.Home.State)
+			}
+		})
+	}
+}

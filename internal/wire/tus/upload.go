@@ -170,7 +170,9 @@ func (h *Handler) take(r *request, f *upload.File, offset int64, l lengths, sum 
 	// the body with its last byte cancels it.
 	f, now, err := h.Uploads.Append(context.WithoutCancel(r.Context()), a)
 	if err != nil {
-		if f != nil && now > offset && now == f.Size { // only the end of the body did not come
+		// Only the end of the body did not come. What was refused for its bytes, such as for
+		// more than the file has, completes nothing.
+		if body.broke && f != nil && now > offset && now == f.Size {
 			_, ferr := h.finish(r.Context(), f)
 			err = errors.Join(err, ferr)
 		}
@@ -224,6 +226,7 @@ type stoppable struct {
 	mu      sync.Mutex // held while the deadline is set, so that none outlives its Read
 	reading bool
 	stopped bool
+	broke   bool // it could not be read to its end
 }
 
 var errStopped = fault.New(fault.Conflict, "append_busy", "another request goes on with the file")
@@ -236,6 +239,7 @@ func (s *stoppable) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reading = false
+	s.broke = err != nil && err != io.EOF
 	switch {
 	case s.stopped && err == io.EOF: // too late
 		s.spoilt()
@@ -249,7 +253,7 @@ func (s *stoppable) Read(p []byte) (int, error) {
 func (s *stoppable) begins() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reading = !s.stopped
+	s.reading, s.broke = !s.stopped, s.stopped
 	return s.reading
 }
 

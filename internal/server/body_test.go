@@ -102,3 +102,24 @@ func TestAnswerAfterTheRest(t *testing.T) {
 		t.Errorf("answered %q, %v", b, err)
 	}
 }
+
+// Nor is one waited for without end that comes to a listener beside the main one.
+func TestRestOfABodyAside(t *testing.T) {
+	s := New(Config{Log: quiet()})
+	s.restTime = time.Second / 10
+	side := listen(t)
+	start(t, s, Side{side, http.NotFoundHandler()})
+	conn, err := net.Dial("tcp", side.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 404 || !resp.Close {
+		t.Errorf("answered %d, and the connection goes on: %t", resp.StatusCode, !resp.Close)
+	}
+}

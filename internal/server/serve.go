@@ -53,6 +53,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config, si
 	all := []*http.Server{main}
 	for _, side := range sides {
 		srv := s.newHTTPServer(side.Handler)
+		srv.ReadTimeout = s.restTime // nobody wants a body there, nor waits for what was announced
 		all = append(all, srv)
 		go func() { ended <- srv.Serve(side.Listener) }()
 	}

@@ -123,3 +123,33 @@ func TestRestOfABodyAside(t *testing.T) {
 		t.Errorf("answered %d, and the connection goes on: %t", resp.StatusCode, !resp.Close)
 	}
 }
+
+// net/http answers "OPTIONS *" by itself where it is let, and waits for its body first.
+func TestRestOfOptionsForAll(t *testing.T) {
+	s := New(Config{Log: quiet()})
+	s.restTime = time.Second / 10
+	s.Mount(door{name: "site"}, "/")
+	addr, _ := start(t, s)
+	for _, tt := range []struct {
+		body   string
+		goesOn bool
+	}{
+		{"Content-Length: 10\r\n\r\nhalf", false},
+		{"Content-Length: 4\r\n\r\nfull", true},
+		{"\r\n", true},
+	} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n%s", tt.body)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != 200 || resp.ContentLength != 0 || resp.Close == tt.goesOn {
+			t.Errorf("%q: answered %d with %d bytes, and the connection goes on: %t", tt.body, resp.StatusCode, resp.ContentLength, !resp.Close)
+		}
+	}
+}

@@ -41,6 +41,7 @@ type Side struct {
 // closed when it returns.
 func (s *Server) Serve(ctx context.Context, l net.Listener, conf *tls.Config, sides ...Side) error {
 	main := s.newHTTPServer(s)
+	main.DisableGeneralOptionsHandler = true // it waits for a body without end
 	ended := make(chan error, 1+len(sides))
 	if conf == nil {
 		go func() { ended <- main.Serve(deliver.Listener(l)) }()

@@ -126,6 +126,10 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if s.log.Enabled(r.Context(), slog.LevelDebug) {
 		defer s.logRequest(w, r, time.Now())
 	}
+	if r.Method == http.MethodOptions && r.RequestURI == "*" { // of no door, but of the server
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	if serveHealth := s.health(r); serveHealth != nil {
 		serveHealth(w, r)
 		return

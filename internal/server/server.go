@@ -62,7 +62,7 @@ type Config struct {
 }
 
 // DefaultMaxRequests is far above what a machine of a small office is asked, and
-// below what its memory cannot hold: a slow upload costs some 80 KiB.
+// below what its memory cannot hold: a slow upload or download costs some 40 KiB.
 const DefaultMaxRequests = 8192
 
 // assets is what the pages of the site load. It takes no store to serve.

@@ -192,13 +192,16 @@ func post(pattern string, handle wire.HandlerFunc) wire.Route {
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := r
 	r = h.withVisitor(r)
 	router := h.router
 	if isCode(strings.Trim(r.URL.Path, "/")) {
 		router = h.codes // apart, so that /{code} does not make a known path of every word
 	}
 	err := errUnknownPath
-	switch m := router.Match(r); {
+	m := router.Match(r)
+	asked.Pattern = r.Pattern // for the log
+	switch {
 	case m.Route != nil:
 		h.keepLanguage(w, r)
 		err = m.Route.Handle(w, r)

@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -104,5 +105,15 @@ func TestSignInLeadsOn(t *testing.T) {
 		if got := res.Header.Get("Location"); got != w.server.URL+want {
 			t.Errorf("next %q leads to %s", next, got)
 		}
+	}
+}
+
+// The log tells a request by the pattern of its route, as its path may be a secret.
+func TestTheRouteIsTold(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest(http.MethodGet, "/app/sign-in", nil)
+	w.site.ServeHTTP(httptest.NewRecorder(), r)
+	if r.Pattern != "/app/sign-in" {
+		t.Errorf("pattern %q", r.Pattern)
 	}
 }

@@ -241,7 +241,9 @@ func (m *Model) DropParts(_ context.Context, file upload.Key) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	m.parts[file] = map[int]upload.Part{}
+	if m.files[file] != nil { // else its share went meanwhile, and all of this with it
+		m.parts[file] = map[int]upload.Part{}
+	}
 	delete(m.bytes, string(file))
 	return nil
 }

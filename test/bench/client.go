@@ -239,6 +239,9 @@ func (c *client) send(n int, size int64, seed uint64, conns int) (wtTransfer, er
 	return t, c.finalize(&t)
 }
 
+// boundary is as long as a browser's.
+const boundary = "----WebKitFormBoundaryAbCdEfGhIjKlMnOp"
+
 // sendChunks sends a file by Filemail's API, each chunk as the body or in a form.
 func (c *client) sendChunks(size, chunk int64, seed uint64, form bool) error {
 	hdr := map[string]string{"X-Api-Key": c.hdr["x-api-key"], "X-Api-Version": "2.0", "Content-Type": "application/json"}
@@ -264,9 +267,9 @@ func (c *client) sendChunks(size, chunk int64, seed uint64, form bool) error {
 		hdr := map[string]string{"Content-Type": "application/octet-stream"}
 		total := length
 		if form {
-			pre, post := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f.bin\"\r\n\r\n", "\r\n--x--\r\n"
+			pre, post := "--"+boundary+"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f.bin\"\r\n\r\n", "\r\n--"+boundary+"--\r\n"
 			body = io.MultiReader(strings.NewReader(pre), body, strings.NewReader(post))
-			hdr["Content-Type"], total = "multipart/form-data; boundary=x", length+int64(len(pre)+len(post))
+			hdr["Content-Type"], total = "multipart/form-data; boundary="+boundary, length+int64(len(pre)+len(post))
 		}
 		if _, err := c.do("POST", t.Data.TransferURL+"?"+q.Encode(), hdr, body, total); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"mime/multipart"
 	"net/textproto"
 	"strings"
@@ -259,5 +260,32 @@ func BenchmarkMultipart(b *testing.B) {
 				drain(b, open())
 			}
 		})
+	}
+}
+
+// A long delimiter is found where bytes.Index finds it, also among its own beginnings.
+func TestDelimiterIsFound(t *testing.T) {
+	rnd := mathrand.New(mathrand.NewPCG(1, 2))
+	for range 20_000 {
+		boundary := make([]byte, 1+rnd.IntN(70))
+		for i := range boundary {
+			boundary[i] = "-ab"[rnd.IntN(3)]
+		}
+		m, err := newMultiform(nil, `multipart/form-data; boundary="`+string(boundary)+`"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text []byte
+		for len(text) < 200 {
+			k := rnd.IntN(len(m.delim))
+			if rnd.IntN(8) == 0 {
+				k = len(m.delim)
+			}
+			text = append(text, m.delim[:k]...)
+			text = append(text, m.delim[rnd.IntN(len(m.delim)):]...)
+		}
+		if got, want := m.index(text), bytes.Index(text, m.delim); got != want {
+			t.Fatalf("%q is found in %q at %d, want %d", m.delim, text, got, want)
+		}
 	}
 }

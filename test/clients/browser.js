@@ -36,7 +36,8 @@ const sum = (at) => crypto.createHash('sha256').update(fs.readFileSync(at)).dige
 async function look (page, name) {
   await see(page, name)
   const dark = await page.evaluate(() => window.matchMedia('(prefers-color-scheme: dark)').matches)
-  await page.emulateMedia({ colorScheme: dark ? 'light' : 'dark' })
+  // Without motion, as colours that are still changing are not what anybody reads by.
+  await page.emulateMedia({ colorScheme: dark ? 'light' : 'dark', reducedMotion: 'reduce' })
   await see(page, name + (dark ? '-light' : '-dark'))
   const size = page.viewportSize()
   if (size.width > PHONE.width) {
@@ -46,7 +47,7 @@ async function look (page, name) {
     if (wide > PHONE.width) report.faults.push(`${name}: on a phone it is ${wide} wide`)
     await page.setViewportSize(size)
   }
-  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'no-preference' })
 }
 
 const PHONE = { width: 390, height: 844 }

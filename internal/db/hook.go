@@ -196,8 +196,7 @@ func (d *DB) DownloadRecord(ctx context.Context, key string) (*transfer.Record, 
 // tells this time from another.
 func tell(t tx, owner account.ID, event share.Event, home share.Key, what string, at time.Time) {
 	id := string(event) + " " + string(home) + " " + what
-	// The runner is not told: mostly there is no such job, and it looks soon.
-	t.exec(`
+	t.noting(func() { calls(t, at) }, `
 		insert into jobs (kind, id, due, attempts, cause)
 		select $1, $2, $3, 0, '' where exists (select 1 from webhooks w where w.account = $4 and w.active = 1)
 		on conflict (kind, id) do nothing`, share.JobEvent, id, at, owner)

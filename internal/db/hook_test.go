@@ -2,6 +2,7 @@ package db
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ferry-server/ferry/internal/fault"
 	"github.com/ferry-server/ferry/internal/hook"
@@ -57,8 +58,11 @@ func TestEventsAreTold(t *testing.T) {
 			}
 			return n
 		}
+		woken := 0
+		w.OnJobs(func(time.Time) { woken++ })
 		end := func() {
 			tr, _ := w.create(w.acc, 1)
+			woken = 0
 			_, err := w.Update(w.ctx, tr.Key, func(s *share.Share) ([]job.Job, error) {
 				s.Delete(now)
 				return nil, nil
@@ -69,12 +73,18 @@ func TestEventsAreTold(t *testing.T) {
 		if n := events(); n != 0 {
 			t.Errorf("%d events for nobody", n)
 		}
+		if woken != 0 {
+			t.Error("the runner was woken for nothing")
+		}
 		h := w.hook()
 		w.must(w.AddHook(w.ctx, h, 1))
 		if err := w.AddHook(w.ctx, w.hook(), 1); !fault.Is(err, "too_many_webhooks") {
 			t.Errorf("one too many: %v", err)
 		}
 		end()
+		if woken != 1 {
+			t.Errorf("the runner was woken %d times, want once", woken)
+		}
 		if n := events(); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}

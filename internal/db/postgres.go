@@ -162,6 +162,18 @@ func (t *postgresTx) must(refusal error, sql string, args ...any) {
 	})
 }
 
+func (t *postgresTx) noting(touched func(), sql string, args ...any) {
+	if !t.admit(sql, args) {
+		return
+	}
+	t.queue(sql, args).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() > 0 {
+			touched()
+		}
+		return nil
+	})
+}
+
 func (t *postgresTx) lock(clause string) string { return clause }
 
 // admit tells whether a statement may go on.

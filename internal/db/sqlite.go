@@ -351,21 +351,31 @@ func (t *sqliteTx) query(each func(scan) error, text string, args ...any) error 
 	return err
 }
 
-func (t *sqliteTx) exec(text string, args ...any) { t.must(nil, text, args...) }
+func (t *sqliteTx) exec(text string, args ...any) { t.run(text, args) }
 
 func (t *sqliteTx) must(refusal error, text string, args ...any) {
+	if n := t.run(text, args); t.err == nil && n == 0 {
+		t.err = refusal
+	}
+}
+
+func (t *sqliteTx) noting(touched func(), text string, args ...any) {
+	if n := t.run(text, args); t.err == nil && n > 0 {
+		touched()
+	}
+}
+
+// run runs a statement and gives how many rows it touched.
+func (t *sqliteTx) run(text string, args []any) (rows int64) {
 	if t.err == nil {
 		t.err = clean(args)
 	}
 	if t.err != nil {
-		return
+		return 0
 	}
 	t.wrote = true
-	n, err := t.s.exec(text, args)
-	if err == nil && n == 0 {
-		err = refusal
-	}
-	t.err = err
+	rows, t.err = t.s.exec(text, args)
+	return rows
 }
 
 func (t *sqliteTx) lock(string) string { return "" }

@@ -46,6 +46,10 @@ type tx interface {
 	// transaction fails with refusal.
 	must(refusal error, sql string, args ...any)
 
+	// noting is exec that calls touched, at the latest when the transaction ends, if the
+	// statement has touched a row.
+	noting(touched func(), sql string, args ...any)
+
 	// lock gives what to put behind a select whose rows the transaction then
 	// decides on: clause on PostgreSQL, nothing on SQLite, which has one writer
 	// at a time. Rows are locked in this order, so that nobody waits in a

@@ -49,7 +49,8 @@ func TestRunner(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				done := make(chan struct{})
 				go func() { r.Run(ctx, 4); close(done) }()
-				for range 2 { // a job that is there already stays one
+				synctest.Wait() // it has looked and waits, so that it does not look between the two
+				for range 2 {   // a job that is there already stays one
 					if err := m.Enqueue(ctx, job.Job{Kind: "k", ID: "1", RunAt: time.Now()}); err != nil {
 						t.Fatal(err)
 					}

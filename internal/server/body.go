@@ -69,8 +69,7 @@ func (w *response) settle() {
 	if w.expects && !w.body.begun.Load() || w.announced > most { // it has sent nothing, or sends more than anybody would wait for
 		return
 	}
-	// One byte more, to see the end of one that has just so much.
-	if _, err := io.CopyN(io.Discard, &w.body, most+1); err == io.EOF {
-		_ = conn.SetReadDeadline(time.Time{}) // else it would fire while the door works on, and cancel its context
-	}
+	// One byte more, to see the end of one that has just so much. With its end net/http takes
+	// the deadline away, as it watches the connection from then on.
+	_, _ = io.CopyN(io.Discard, &w.body, most+1)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -92,14 +93,23 @@ func TestAnswerAfterTheRest(t *testing.T) {
 		}
 		fmt.Fprint(w, "ends well")
 	}}, "/")
-	addr, _ := start(t, s)
-	resp, err := http.Post("http://"+addr, "text/plain", strings.NewReader("not read"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if b, err := io.ReadAll(resp.Body); string(b) != "ends well" || err != nil {
-		t.Errorf("answered %q, %v", b, err)
+	for _, http2 := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(s)
+		if srv.EnableHTTP2 = http2; http2 {
+			srv.StartTLS()
+		} else {
+			srv.Start()
+		}
+		resp, err := srv.Client().Post(srv.URL, "text/plain", strings.NewReader("not read"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		srv.Close()
+		if string(b) != "ends well" || err != nil || (resp.ProtoMajor == 2) != http2 {
+			t.Errorf("%s answered %q, %v", resp.Proto, b, err)
+		}
 	}
 }
 

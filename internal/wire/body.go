@@ -28,22 +28,20 @@ const firstBuffer = 64 << 10
 
 // ReadBody reads the whole body of r, which may take timeout in all and hold
 // limit bytes. Its faults are TooLarge, Timeout, and Invalid for a body that
-// ends early or is encoded (gzip). After a fault the answer still goes out, at
-// the latest when timeout is over.
+// ends early or is encoded (gzip). What is left of a body after a fault is the
+// server's to take in, and to limit (package server).
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, timeout time.Duration) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
-	}
-	// First of all, and it stays when the body is refused: before net/http sends
-	// the answer it reads on for the rest of the body, and would wait for ever.
-	if err := readUntil(w, time.Now().Add(timeout)); err != nil {
-		return nil, err
 	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, fault.New(fault.Invalid, CodeEncoding, "the content encoding of the body is not supported")
 	}
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
+	}
+	if err := readUntil(w, time.Now().Add(timeout)); err != nil {
+		return nil, err
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.ContentLength, 0), firstBuffer)) + bytes.MinRead)

@@ -27,7 +27,7 @@ func TestReadBody(t *testing.T) {
 		{"a body in chunks", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", "{}"},
 		{"a body just small enough", "Content-Length: 100\r\n\r\n" + strings.Repeat("x", 100), strings.Repeat("x", 100)},
 		{"a body that is encoded as itself", "Content-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{}", "{}"},
-		{"a body that is announced too large", "Content-Length: 101\r\n\r\n", CodeTooLarge},
+		{"a body that is announced too large", "Content-Length: 101\r\n\r\n" + strings.Repeat("x", 101), CodeTooLarge},
 		{"a body that grows too large", "Transfer-Encoding: chunked\r\n\r\n65\r\n" + strings.Repeat("x", 101), CodeTooLarge},
 		{"a body in gzip", "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", CodeEncoding},
 		{"a body that does not come", "Content-Length: 2\r\n\r\n{", CodeTimeout},
